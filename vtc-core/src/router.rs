@@ -1,0 +1,196 @@
+//! A request's way through the core: look, decide, charge.
+
+use crate::clock::{Clock, CoarseClock};
+use crate::config::{ConfigError, VtcConfig};
+use crate::estimator::TokenEstimator;
+use crate::noise::Noise;
+use crate::pods::{Pod, PodTable, Pods};
+use crate::policy::{Policies, Policy, UnknownPolicy, View, VtcBasic};
+use crate::sync::Arc;
+use crate::ticket::Ticket;
+use crate::tokens::{InvalidTokens, Tokens};
+use crate::tracker::{Account, SlidingWindowTracker};
+
+/// Routes requests to pods and charges their users. Share it in an [`Arc`](std::sync::Arc).
+///
+/// ```
+/// use vtc_core::{RouteRequest, Router, TokenTracker, VtcConfig};
+///
+/// let router = Router::new(VtcConfig::default())?;
+/// router.pods().set(["pod-0", "pod-1"]);
+///
+/// let ticket = router.route(&RouteRequest { user: Some("alice"), input_tokens: 10.0, output_tokens: 15.0 })?;
+/// assert_eq!(router.tracker().token_count("alice"), 40.0); // the estimate, reserved
+/// // ... the request is served by ticket.pod().name(), and the response's usage says:
+/// ticket.settle(12.0, 100.0)?;
+/// assert_eq!(router.tracker().token_count("alice"), 212.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Router<C = CoarseClock> {
+    tracker: SlidingWindowTracker<C>,
+    pods: Pods,
+    policies: Policies,
+    vtc_basic: VtcBasic,
+    default_policy: &'static str,
+}
+
+/// What a decision needs to know of a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RouteRequest<'a> {
+    /// Who asks. `None`: the request names nobody; it goes to a random pod under `vtc-basic`, and nobody is
+    /// charged. The empty name counts as a user without tokens, and nobody is charged.
+    pub user: Option<&'a str>,
+    /// How many tokens the pod will read.
+    pub input_tokens: f64,
+    /// How many tokens the pod will write, probably.
+    pub output_tokens: f64,
+}
+
+/// A request that was not routed. Nobody was charged.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum RouteError {
+    /// There is no ready pod: try again later.
+    #[error("no pod is ready")]
+    NoPods,
+    /// A number of tokens is no number.
+    #[error(transparent)]
+    Tokens(#[from] InvalidTokens),
+}
+
+// === impl Router ===
+
+impl Router {
+    /// A router on the default clock, without pods yet.
+    ///
+    /// # Errors
+    /// The first setting that is not allowed.
+    pub fn new(config: VtcConfig) -> Result<Self, ConfigError> {
+        Self::with_clock(config, CoarseClock::new())
+    }
+}
+
+impl<C: Clock> Router<C> {
+    /// A router that takes the time from `clock`.
+    ///
+    /// # Errors
+    /// The first setting that is not allowed.
+    pub fn with_clock(config: VtcConfig, clock: C) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let policies = Policies::new(&config.scoring);
+        let default_policy = policies.get(&config.policy).map_or(VtcBasic::NAME, |policy| policy.name());
+        Ok(Self {
+            tracker: SlidingWindowTracker::new(config.tracker, clock)?,
+            pods: Pods::new(),
+            policies,
+            vtc_basic: VtcBasic::new(config.scoring),
+            default_policy,
+        })
+    }
+
+    /// Who has used how much.
+    #[must_use]
+    pub fn tracker(&self) -> &SlidingWindowTracker<C> {
+        &self.tracker
+    }
+
+    /// The pods that [`Router::route`] chooses from.
+    #[must_use]
+    pub fn pods(&self) -> &Pods {
+        &self.pods
+    }
+
+    /// The policy of that name.
+    ///
+    /// # Errors
+    /// [`UnknownPolicy`], which lists the names there are.
+    pub fn policy(&self, name: &str) -> Result<&dyn Policy, UnknownPolicy> {
+        self.policies.get(name)
+    }
+
+    /// The configured policy.
+    #[must_use]
+    pub fn default_policy(&self) -> &dyn Policy {
+        self.policies.get(self.default_policy).unwrap_or(&self.vtc_basic)
+    }
+
+    /// Chooses one of [`Router::pods`] by the configured policy, takes a place on it and charges the estimate.
+    /// Allocates nothing for a known user.
+    ///
+    /// # Errors
+    /// [`RouteError`]; nobody was charged then.
+    pub fn route(&self, request: &RouteRequest<'_>) -> Result<Ticket<C>, RouteError> {
+        self.route_among(&self.pods.look(), self.default_policy(), request)
+    }
+
+    /// [`Router::route`], with these pods and that policy.
+    ///
+    /// # Errors
+    /// [`RouteError`]; nobody was charged then.
+    pub fn route_among(
+        &self,
+        pods: &PodTable,
+        policy: &dyn Policy,
+        request: &RouteRequest<'_>,
+    ) -> Result<Ticket<C>, RouteError> {
+        let cost = self.cost(request)?;
+        let account = request.user.and_then(|user| self.tracker.account(user));
+        let chosen = policy.choose(&self.view(pods, request.user, account.as_deref()));
+        let pod = chosen.and_then(|position| pods.pods().get(position)).ok_or(RouteError::NoPods)?;
+        Ok(Ticket::open(pod, self.payer(request, account).map(|account| (account, cost))))
+    }
+
+    /// The same charge and the same ticket for a pod that somebody else chose, for instance from the scores of
+    /// [`Router::score_all`]: what is charged does not depend on how the pod was chosen.
+    ///
+    /// # Errors
+    /// [`InvalidTokens`]; nobody was charged then.
+    pub fn assign(
+        &self,
+        pod: &std::sync::Arc<Pod>,
+        request: &RouteRequest<'_>,
+    ) -> Result<Ticket<C>, InvalidTokens> {
+        let cost = self.cost(request)?;
+        Ok(Ticket::open(pod, self.payer(request, None).map(|account| (account, cost))))
+    }
+
+    /// The score that `vtc-basic` gives each of these pods for that user, in their order; the least is the
+    /// best. Charges nobody: whoever chooses by it calls [`Router::assign`] with the choice. O(pods).
+    #[must_use]
+    pub fn score_all(&self, pods: &PodTable, user: Option<&str>) -> Vec<f64> {
+        let account = user.and_then(|user| self.tracker.account(user));
+        self.vtc_basic.score_all(&self.view(pods, user, account.as_deref()))
+    }
+
+    fn cost(&self, request: &RouteRequest<'_>) -> Result<Tokens, InvalidTokens> {
+        self.tracker.config().weights.cost(request.input_tokens, request.output_tokens)
+    }
+
+    fn view<'a>(&self, pods: &'a PodTable, user: Option<&str>, account: Option<&Account<C>>) -> View<'a> {
+        View {
+            pods,
+            user_tokens: user.map(|_| account.map_or(0.0, |account| account.count().as_f64())),
+            extremes: self.tracker.extremes(),
+            noise: Noise::draw(),
+        }
+    }
+
+    /// Who is charged: the account that was found, else a new one; nobody if the request names nobody.
+    fn payer(&self, request: &RouteRequest<'_>, found: Option<Arc<Account<C>>>) -> Option<Arc<Account<C>>> {
+        found.or_else(|| self.tracker.account_or_open(request.user?).ok())
+    }
+}
+
+// === impl RouteRequest ===
+
+impl<'a> RouteRequest<'a> {
+    /// A request whose tokens are estimated from the text of its prompt.
+    #[must_use]
+    pub fn from_text(user: Option<&'a str>, text: &str, estimator: &dyn TokenEstimator) -> Self {
+        Self {
+            user,
+            input_tokens: estimator.estimate_input_tokens(text),
+            output_tokens: estimator.estimate_output_tokens(text),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The lock-free tracker: a concurrent map of accounts.
+
+use std::fmt;
+
+use super::account::Ledger;
+use super::upkeep::Upkeep;
+use super::{Account, EmptyUser, TokenTracker, TrackerBuilder, UpdateError, UserHandle};
+use crate::clock::{Clock, CoarseClock};
+use crate::config::{ConfigError, TrackerConfig};
+use crate::extremes::Extremes;
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SharedMap, Snapshot, snapshot};
+
+/// Counts each user's tokens over a sliding window.
+///
+/// Charging and counting take no lock of their own; finding a user by name takes a shard's lock for the
+/// time of a hash lookup, and [`SlidingWindowTracker::user`] gives a handle that spares even that. Share
+/// it in an [`Arc`](std::sync::Arc).
+///
+/// What a concurrent reader may see is told in the [crate's documentation](crate#what-a-concurrent-reader-may-see).
+///
+/// ```
+/// use std::time::Duration;
+/// use vtc_core::{ManualClock, SlidingWindowTracker, TimeUnit, TokenTracker};
+///
+/// let clock = ManualClock::new();
+/// let tracker = SlidingWindowTracker::builder()
+///     .window_size(10)
+///     .time_unit(TimeUnit::Seconds)
+///     .clock(clock.clone())
+///     .build()?;
+/// tracker.update_token_count("alice", 100.0, 50.0)?; // 100 * 1 + 50 * 2
+/// assert_eq!(tracker.token_count("alice"), 200.0);
+/// clock.advance(Duration::from_secs(11));
+/// assert_eq!(tracker.token_count("alice"), 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SlidingWindowTracker<C = CoarseClock> {
+    ledger: Arc<Ledger<C>>,
+    accounts: SharedMap<Account<C>>,
+    /// How many accounts stand in the map.
+    open: AtomicUsize,
+    /// The account that newcomers share while the map is full.
+    overflow: Arc<Account<C>>,
+    extremes: Snapshot<Extremes>,
+    upkeep: Mutex<Upkeep>,
+}
+
+/// Shards of the map: enough that a sweep of one, a thousandth of the users, holds nobody up for long,
+/// and that threads seldom meet.
+const SHARDS: usize = 1024;
+
+// === impl SlidingWindowTracker ===
+
+impl SlidingWindowTracker {
+    /// Options, from the defaults.
+    pub fn builder() -> TrackerBuilder {
+        TrackerBuilder::new()
+    }
+}
+
+impl<C: Clock> SlidingWindowTracker<C> {
+    /// The name under which newcomers are counted together while there are
+    /// [`max_users`](TrackerConfig::max_users) accounts.
+    pub const OVERFLOW: &'static str = "(overflow)";
+
+    /// A tracker without users.
+    ///
+    /// # Errors
+    /// The first setting that is not allowed.
+    pub fn new(config: TrackerConfig, clock: C) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let (publisher, extremes) = snapshot(Extremes::of_nobody(&config, clock.now()));
+        let ledger = Arc::new(Ledger { window: config.window(), clock, config });
+        Ok(Self {
+            accounts: SharedMap::new(SHARDS.min(ledger.config.max_users)),
+            open: AtomicUsize::new(0),
+            overflow: Account::open(Self::OVERFLOW.into(), &ledger),
+            extremes,
+            upkeep: Mutex::new(Upkeep::new(publisher, ledger.clock.now())),
+            ledger,
+        })
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &TrackerConfig {
+        &self.ledger.config
+    }
+
+    /// The clock that this tracker reads.
+    #[must_use]
+    pub fn clock(&self) -> &C {
+        &self.ledger.clock
+    }
+
+    /// A handle to that user, whose account is opened if there is none.
+    ///
+    /// # Errors
+    /// [`EmptyUser`] for the empty name.
+    pub fn user(&self, name: &str) -> Result<UserHandle<C>, EmptyUser> {
+        self.account_or_open(name).map(UserHandle)
+    }
+
+    /// Every user that has tokens, with its count; in no order. O(users).
+    #[must_use]
+    pub fn users(&self) -> Vec<(std::sync::Arc<str>, f64)> {
+        let now = self.ledger.bucket();
+        let mut users = Vec::with_capacity(self.account_count());
+        self.for_each_account(|account| {
+            let count = account.count_at(now);
+            if !count.is_zero() {
+                users.push((account.shared_name(), count.as_f64()));
+            }
+        });
+        users
+    }
+
+    /// How many accounts are open, with and without tokens; the shared one for newcomers is not counted.
+    #[must_use]
+    pub fn account_count(&self) -> usize {
+        // Relaxed: a statistic.
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// The extremes, at most [`staleness`](TrackerConfig::staleness) old.
+    ///
+    /// If the last snapshot is older, one reader makes a new one, O(users), and the others go on with the
+    /// old one meanwhile; nobody waits. With a staleness of 0 every reader makes its own and waits for its turn.
+    #[must_use]
+    pub fn extremes(&self) -> Extremes {
+        let last = self.last_extremes();
+        let staleness = self.ledger.config.staleness;
+        let is_fresh = |extremes: &Extremes| {
+            !staleness.is_zero() && self.ledger.clock.now().since(extremes.as_of) <= staleness
+        };
+        if is_fresh(&last) {
+            return last;
+        }
+        let turn = if staleness.is_zero() { Some(self.upkeep.lock()) } else { self.upkeep.try_lock() };
+        match turn {
+            // Whoever had the turn before may have done the work between the two looks.
+            Some(mut upkeep) => match self.last_extremes() {
+                renewed if is_fresh(&renewed) => renewed,
+                _ => upkeep.run(self),
+            },
+            None => last,
+        }
+    }
+
+    /// The extremes as last published, however old: a few nanoseconds.
+    #[must_use]
+    pub fn last_extremes(&self) -> Extremes {
+        **self.extremes.load()
+    }
+
+    /// Publishes the extremes of now and closes the accounts of idle users, if it is time for that: the duty
+    /// of whoever keeps a timer, so that no reader has to do it. O(users); waits for nobody but another
+    /// upkeep.
+    pub fn upkeep(&self) -> Extremes {
+        self.upkeep.lock().run(self)
+    }
+
+    /// The account of that user, or, if the tracker is full, the one that it would share; `None` if the user is
+    /// unknown and there is room.
+    #[inline]
+    pub(crate) fn account(&self, name: &str) -> Option<Arc<Account<C>>> {
+        if name.is_empty() {
+            return None;
+        }
+        self.accounts.get(name).or_else(|| self.is_full().then(|| Arc::clone(&self.overflow)))
+    }
+
+    /// The account of that user, opened if there is none; the shared one if there is no room.
+    pub(crate) fn account_or_open(&self, name: &str) -> Result<Arc<Account<C>>, EmptyUser> {
+        if name.is_empty() {
+            return Err(EmptyUser);
+        }
+        if let Some(account) = self.accounts.get(name) {
+            return Ok(account);
+        }
+        self.make_room();
+        let opened = self.accounts.get_or_try_insert(name, |name| {
+            // Relaxed: the count guards nothing but itself. It is raised before the account is in the map
+            // and lowered after it left, so there are never more accounts than it says.
+            if self.open.fetch_add(1, Ordering::Relaxed) < self.ledger.config.max_users {
+                Ok(Account::open(std::sync::Arc::clone(name), &self.ledger))
+            } else {
+                self.open.fetch_sub(1, Ordering::Relaxed);
+                Err(())
+            }
+        });
+        Ok(opened.unwrap_or_else(|()| Arc::clone(&self.overflow)))
+    }
+
+    /// Closes the accounts of users who have no tokens left and to whom nobody holds a handle or a ticket.
+    /// One shard of the map at a time is locked. O(users).
+    pub(super) fn close_idle_accounts(&self) {
+        let now = self.ledger.bucket();
+        let mut closed = 0;
+        self.accounts.retain(|account| {
+            // `get_mut` succeeds if nobody else holds the account, and synchronizes with whoever last did.
+            let keep = match Arc::get_mut(account) {
+                Some(account) => !account.count_at(now).is_zero(),
+                None => true,
+            };
+            closed += usize::from(!keep);
+            keep
+        });
+        // Relaxed: as where it is raised.
+        self.open.fetch_sub(closed, Ordering::Relaxed);
+    }
+
+    /// Visits every account, the shared one too.
+    pub(super) fn for_each_account(&self, mut visit: impl FnMut(&Account<C>)) {
+        visit(&self.overflow);
+        self.accounts.for_each(|account| visit(account));
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger<C> {
+        &self.ledger
+    }
+
+    fn is_full(&self) -> bool {
+        self.account_count() >= self.ledger.config.max_users
+    }
+
+    /// Before an account is opened: closes those of idle users, if nobody did lately. So a tracker is
+    /// bounded by its active users even if nobody ever asks it for the extremes.
+    fn make_room(&self) {
+        if let Some(mut upkeep) = self.upkeep.try_lock() {
+            upkeep.close_idle_accounts(self);
+        }
+    }
+}
+
+impl<C: Clock> TokenTracker for SlidingWindowTracker<C> {
+    fn token_count(&self, user: &str) -> f64 {
+        self.account(user).map_or(0.0, |account| account.count().as_f64())
+    }
+
+    fn update_token_count(
+        &self,
+        user: &str,
+        input_tokens: f64,
+        output_tokens: f64,
+    ) -> Result<(), UpdateError> {
+        let cost = self.ledger.config.weights.cost(input_tokens, output_tokens)?;
+        self.account_or_open(user)?.charge(cost);
+        Ok(())
+    }
+
+    fn min_token_count(&self) -> f64 {
+        self.extremes().min
+    }
+
+    fn max_token_count(&self) -> f64 {
+        self.extremes().max
+    }
+}
+
+impl<C> fmt::Debug for SlidingWindowTracker<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SlidingWindowTracker").field("accounts", &self.open).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+//! The geometry of a sliding window: which moment falls into which bucket, and which buckets are live.
+//! Plain numbers, no state.
+
+use std::time::Duration;
+
+use crate::clock::{Tick, saturating_nanos};
+
+/// Time cut into buckets of one width; a window is the bucket of now and the `W` before it.
+///
+/// A charge counts for at least the window and at most one bucket's width longer: it leaves when its
+/// bucket's start lies more than a window before the start of the bucket of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    width: u64,
+    buckets: usize,
+}
+
+impl Window {
+    /// A window of `span`, in buckets of `width`. The width must be positive and the span is rounded up
+    /// to whole buckets.
+    pub(crate) fn new(span: Duration, width: Duration) -> Self {
+        let width = saturating_nanos(width).max(1);
+        let before_now = saturating_nanos(span).div_ceil(width);
+        Self { width, buckets: usize::try_from(before_now).unwrap_or(usize::MAX).saturating_add(1) }
+    }
+
+    /// How many buckets are live at a time: the one of now and those before it.
+    pub(crate) const fn buckets(&self) -> usize {
+        self.buckets
+    }
+
+    /// The bucket that `at` falls into, counted from the clock's origin.
+    #[inline]
+    pub(crate) const fn bucket_of(&self, at: Tick) -> u64 {
+        at.as_nanos() / self.width
+    }
+
+    /// How long it takes until everything charged now is gone, whatever the phase.
+    pub(crate) fn lap(&self) -> Duration {
+        Duration::from_nanos(self.width.saturating_mul(self.buckets as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_the_bucket_of_now_and_the_window_before_it() {
+        let window = Window::new(Duration::from_secs(300), Duration::from_secs(5));
+        assert_eq!(window.buckets(), 61);
+        assert_eq!(window.bucket_of(Tick::from_nanos(4_999_999_999)), 0);
+        assert_eq!(window.bucket_of(Tick::from_nanos(5_000_000_000)), 1);
+        assert_eq!(window.lap(), Duration::from_secs(305));
+    }
+
+    #[test]
+    fn a_span_that_is_no_multiple_of_the_width_is_rounded_up() {
+        assert_eq!(Window::new(Duration::from_millis(10), Duration::from_millis(3)).buckets(), 5);
+    }
+}
