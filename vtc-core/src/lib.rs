@@ -32,3 +32,11 @@ pub use self::tokens::{InvalidTokens, TokenWeights, Tokens};
 pub use self::tracker::{
     EmptyUser, SlidingWindowTracker, TokenTracker, TrackerBuilder, UpdateError, UserHandle,
 };
+
+/// What the models in `loom-tests` need to see. Not part of the interface; absent from every other build.
+#[cfg(all(loom, feature = "loom"))]
+#[doc(hidden)]
+pub mod __loom {
+    pub use crate::ring::Ring;
+    pub use crate::sync::{Publisher, Snapshot, snapshot};
+}

@@ -145,11 +145,7 @@ impl<C: Clock> Router<C> {
     ///
     /// # Errors
     /// [`InvalidTokens`]; nobody was charged then.
-    pub fn assign(
-        &self,
-        pod: &std::sync::Arc<Pod>,
-        request: &RouteRequest<'_>,
-    ) -> Result<Ticket<C>, InvalidTokens> {
+    pub fn assign(&self, pod: &Arc<Pod>, request: &RouteRequest<'_>) -> Result<Ticket<C>, InvalidTokens> {
         let cost = self.cost(request)?;
         Ok(Ticket::open(pod, self.payer(request, None).map(|account| (account, cost))))
     }
