@@ -3,7 +3,7 @@
 //! Run them with
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test -p loom-tests --release
+//! RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 cargo test -p loom-tests
 //! ```
 //!
 //! In an ordinary build this crate is empty and depends on nothing: `--cfg loom` reaches every crate of a

@@ -57,7 +57,7 @@ fn a_charge_against_the_closing_of_its_account() {
         clock.advance(Duration::from_millis(2));
         let closer = {
             let tracker = Arc::clone(&tracker);
-            thread::spawn(move || drop(tracker.upkeep()))
+            thread::spawn(move || tracker.upkeep())
         };
         tracker.update_token_count("alice", 2.0, 0.0).unwrap();
         closer.join().unwrap();

@@ -8,7 +8,7 @@ type Name = std::sync::Arc<str>;
 #[cfg(not(all(loom, feature = "loom")))]
 type Inner<V> = dashmap::DashMap<Name, Arc<V>, foldhash::fast::RandomState>;
 #[cfg(all(loom, feature = "loom"))]
-type Inner<V> = super::Mutex<std::collections::HashMap<Name, Arc<V>>>;
+type Inner<V> = super::Mutex<std::collections::BTreeMap<Name, Arc<V>>>;
 
 /// Name -> shared value. Sharded locks, held only inside these methods: a guard that is kept across
 /// another call on the same map can deadlock, so none is handed out.
@@ -63,10 +63,11 @@ impl<V> SharedMap<V> {
     }
 }
 
+/// In order of names: loom replays an execution, so every visit must come in the same order.
 #[cfg(all(loom, feature = "loom"))]
 impl<V> SharedMap<V> {
     pub(crate) fn new(_shards: usize) -> Self {
-        Self(super::Mutex::new(std::collections::HashMap::new()))
+        Self(super::Mutex::new(std::collections::BTreeMap::new()))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<V>> {
