@@ -18,7 +18,7 @@ pub struct Pod {
 
 /// The pods of one moment, ordered by name. The order is part of the contract: a user's position means
 /// the same pod in every decision.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PodTable(std::sync::Arc<[Arc<Pod>]>);
 
 /// The table that is in force, for whoever decides and whoever changes it.

@@ -135,9 +135,21 @@ impl<C: Clock> Router<C> {
     ) -> Result<Ticket<C>, RouteError> {
         let cost = self.cost(request)?;
         let account = request.user.and_then(|user| self.tracker.account(user));
-        let chosen = policy.choose(&self.view(pods, request.user, account.as_deref()));
-        let pod = chosen.and_then(|position| pods.pods().get(position)).ok_or(RouteError::NoPods)?;
+        let pod = self.chosen(pods, policy, request.user, account.as_deref()).ok_or(RouteError::NoPods)?;
         Ok(Ticket::open(pod, self.payer(request, account).map(|account| (account, cost))))
+    }
+
+    /// Only the choice: for a second try, when the pod of a ticket has failed and the ticket is to
+    /// [move](Ticket::move_to) to another. `None` if there is no pod. Charges nobody.
+    #[must_use]
+    pub fn choose<'a>(
+        &self,
+        pods: &'a PodTable,
+        policy: &dyn Policy,
+        user: Option<&str>,
+    ) -> Option<&'a Arc<Pod>> {
+        let account = user.and_then(|user| self.tracker.account(user));
+        self.chosen(pods, policy, user, account.as_deref())
     }
 
     /// The same charge and the same ticket for a pod that somebody else chose, for instance from the scores of
@@ -160,6 +172,17 @@ impl<C: Clock> Router<C> {
 
     fn cost(&self, request: &RouteRequest<'_>) -> Result<Tokens, InvalidTokens> {
         self.tracker.config().weights.cost(request.input_tokens, request.output_tokens)
+    }
+
+    fn chosen<'a>(
+        &self,
+        pods: &'a PodTable,
+        policy: &dyn Policy,
+        user: Option<&str>,
+        account: Option<&Account<C>>,
+    ) -> Option<&'a Arc<Pod>> {
+        let position = policy.choose(&self.view(pods, user, account))?;
+        pods.pods().get(position)
     }
 
     fn view<'a>(&self, pods: &'a PodTable, user: Option<&str>, account: Option<&Account<C>>) -> View<'a> {

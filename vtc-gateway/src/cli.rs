@@ -1,0 +1,83 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::{PodSetting, Settings, SettingsFile};
+
+/// Shares pods of large language models fairly among many users: an OpenAI-compatible gateway.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the binary can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Route requests to pods.
+    Serve(ServeArgs),
+    /// Try it without pods: the gateway, three simulated pods, and what to type.
+    Demo(DemoArgs),
+}
+
+/// Flags override the file; AIBrix's environment variables override the file's numbers.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Where to listen [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// A pod, as NAME=http://HOST:PORT; may be given several times.
+    #[arg(long = "pod", value_name = "NAME=URL", value_parser = PodSetting::parse)]
+    pub pods: Vec<PodSetting>,
+    /// The policy for requests without a `routing-strategy` header: vtc-basic, random, round-robin, least-request or
+    /// power-of-two [default: $ROUTING_ALGORITHM, else vtc-basic].
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// A TOML file with these and all other settings.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Flags of the demo.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Also send traffic: a whale and some light users, and a line a second of who gets what.
+    #[arg(long)]
+    pub traffic: bool,
+}
+
+// === impl ServeArgs ===
+
+impl ServeArgs {
+    /// The settings that file, environment and flags make together.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn settings(self) -> anyhow::Result<Settings> {
+        let mut file = match &self.config {
+            Some(path) => {
+                let read = || format!("cannot read {}", path.display());
+                let text = std::fs::read_to_string(path).with_context(read)?;
+                SettingsFile::parse(&text).with_context(|| format!("in {}", path.display()))?
+            }
+            None => SettingsFile::default(),
+        };
+        file.listen = self.listen.or(file.listen);
+        file.policy = self.policy.or(file.policy);
+        file.pods.extend(self.pods);
+        Ok(Settings::new(file, variable)?)
+    }
+}
+
+/// A variable of the process's environment. One that is no text is passed on, to be refused by its name.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}

@@ -1,0 +1,197 @@
+//! The pods as the gateway knows them: where they are, whether they are ready, which models they serve.
+
+mod poller;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use serde_json::Value;
+use tokio::sync::Notify;
+use vtc_core::{Pod, PodTable};
+
+pub use self::poller::Poller;
+use crate::dialect::Dialect;
+use crate::error::GatewayError;
+
+/// All pods at one moment.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    backends: Vec<Backend>,
+    /// Ready pods that serve any model, as far as is known: they list none.
+    open: PodTable,
+    /// Every model that a pod ever listed, with the ready pods that serve it.
+    by_model: BTreeMap<String, PodTable>,
+}
+
+/// One pod.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Its name, and the requests in flight to it.
+    pub pod: Arc<Pod>,
+    /// Where it is: `http://HOST:PORT`.
+    pub url: String,
+    /// Whether it answered when it was last asked.
+    pub ready: bool,
+    /// What it last said of itself.
+    pub report: Report,
+}
+
+/// What a pod says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// The entries of its `/v1/models`; `None` if it lists none.
+    pub models: Option<Vec<Value>>,
+    /// How it reports usage.
+    pub dialect: Dialect,
+}
+
+/// The fleet in force, for all workers: replaced whole by the [`Poller`].
+#[derive(Debug, Default)]
+pub struct FleetCell {
+    current: ArcSwap<Fleet>,
+    suspicion: Notify,
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// The fleet of these pods.
+    #[must_use]
+    pub fn new(backends: Vec<Backend>) -> Self {
+        let serving = |model: Option<&str>| {
+            let serves = |backend: &&Backend| backend.ready && backend.serves(model);
+            PodTable::new(backends.iter().filter(serves).map(|backend| Arc::clone(&backend.pod)))
+        };
+        let listed = backends.iter().flat_map(Backend::model_ids);
+        let by_model = listed.map(|id| (id.to_owned(), serving(Some(id)))).collect();
+        Self { open: serving(None), by_model, backends }
+    }
+
+    /// The ready pods that serve a model.
+    ///
+    /// # Errors
+    /// [`GatewayError::UnknownModel`] if no pod lists it, and every pod that is ready lists what it has;
+    /// [`GatewayError::NoPods`] if those who might serve it are not ready.
+    pub fn serving(&self, model: &str) -> Result<&PodTable, GatewayError> {
+        let table = match self.by_model.get(model) {
+            Some(table) => table,
+            None if self.open.is_empty() && self.backends.iter().any(|backend| backend.ready) => {
+                let known = self.by_model.keys().cloned().collect();
+                return Err(GatewayError::UnknownModel { model: model.to_owned(), known });
+            }
+            None => &self.open,
+        };
+        if table.is_empty() { Err(GatewayError::NoPods) } else { Ok(table) }
+    }
+
+    /// What the gateway knows of that pod.
+    #[must_use]
+    pub fn backend(&self, pod: &Pod) -> Option<&Backend> {
+        let at = self.backends.binary_search_by(|backend| backend.pod.name().cmp(pod.name())).ok()?;
+        self.backends.get(at)
+    }
+
+    /// All pods, ordered by name.
+    #[must_use]
+    pub fn backends(&self) -> &[Backend] {
+        &self.backends
+    }
+
+    /// The models of all ready pods, each once, as the first pod that has it describes it; ordered by name.
+    #[must_use]
+    pub fn models(&self) -> Vec<&Value> {
+        let mut models = BTreeMap::new();
+        for backend in self.backends.iter().filter(|backend| backend.ready) {
+            for model in backend.report.models.iter().flatten() {
+                models.entry(model["id"].as_str()).or_insert(model);
+            }
+        }
+        models.into_values().collect()
+    }
+}
+
+// === impl Backend ===
+
+impl Backend {
+    fn model_ids(&self) -> impl Iterator<Item = &str> {
+        self.report.models.iter().flatten().filter_map(|model| model["id"].as_str())
+    }
+
+    /// Whether it serves that model, or any (`None`). A pod that lists no models may serve every one.
+    fn serves(&self, model: Option<&str>) -> bool {
+        self.report.models.is_none() || model.is_some_and(|model| self.model_ids().any(|id| id == model))
+    }
+}
+
+// === impl FleetCell ===
+
+impl FleetCell {
+    /// The fleet in force.
+    #[must_use]
+    pub fn load(&self) -> Arc<Fleet> {
+        self.current.load_full()
+    }
+
+    /// The fleet in force, for a short look.
+    #[must_use]
+    pub fn look(&self) -> Guard<Arc<Fleet>> {
+        self.current.load()
+    }
+
+    /// Has the pods asked again at once: one of them just failed.
+    pub fn suspect(&self) {
+        self.suspicion.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn backend(name: &str, ready: bool, models: Option<&[&str]>) -> Backend {
+        let models = models.map(|ids| ids.iter().map(|id| json!({"id": id, "of": name})).collect());
+        Backend {
+            pod: Pod::new(name),
+            url: format!("http://{name}"),
+            ready,
+            report: Report { models, dialect: Dialect::Vllm },
+        }
+    }
+
+    fn names(table: &PodTable) -> Vec<&str> {
+        table.pods().iter().map(|pod| pod.name()).collect()
+    }
+
+    #[test]
+    fn a_model_is_served_by_the_ready_pods_that_list_it() {
+        let fleet = Fleet::new(vec![
+            backend("a", true, Some(&["x", "y"])),
+            backend("b", false, Some(&["x", "z"])),
+            backend("c", true, Some(&["x"])),
+        ]);
+        assert_eq!(names(fleet.serving("x").unwrap()), ["a", "c"]);
+        assert_eq!(names(fleet.serving("y").unwrap()), ["a"]);
+        assert_eq!(fleet.serving("z").unwrap_err(), GatewayError::NoPods, "known, and its pod is away");
+        let known = vec!["x".into(), "y".into(), "z".into()];
+        assert_eq!(fleet.serving("q").unwrap_err(), GatewayError::UnknownModel { model: "q".into(), known });
+        assert_eq!(fleet.models(), [&json!({"id": "x", "of": "a"}), &json!({"id": "y", "of": "a"})]);
+        assert_eq!(fleet.backend(&Pod::new("b")).unwrap().url, "http://b");
+    }
+
+    #[test]
+    fn a_pod_that_lists_no_models_may_serve_every_one() {
+        let fleet = Fleet::new(vec![backend("a", true, Some(&["x"])), backend("b", true, None)]);
+        assert_eq!(names(fleet.serving("x").unwrap()), ["a", "b"]);
+        assert_eq!(names(fleet.serving("q").unwrap()), ["b"]);
+    }
+
+    #[test]
+    fn while_nobody_is_ready_no_model_is_unknown() {
+        assert_eq!(Fleet::default().serving("x").unwrap_err(), GatewayError::NoPods);
+        let away = Fleet::new(vec![backend("a", false, Some(&["x"]))]);
+        assert_eq!(away.serving("q").unwrap_err(), GatewayError::NoPods);
+    }
+}

@@ -1,0 +1,90 @@
+//! Asks every pod for its models, again and again: who answers is ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use awc::Client;
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::Value;
+use vtc_core::Pod;
+
+use super::{Backend, Fleet, FleetCell, Report};
+use crate::dialect::Dialect;
+use crate::settings::PodSetting;
+
+/// Keeps a [`FleetCell`] up to date. There is one per gateway.
+#[derive(Debug)]
+pub struct Poller {
+    cell: Arc<FleetCell>,
+    backends: Vec<Backend>,
+    interval: Duration,
+}
+
+/// How long a pod may take to list its models.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest list of models that is read, in bytes.
+const LONGEST_LIST: usize = 4 << 20;
+
+#[derive(Deserialize)]
+struct ModelList {
+    data: Vec<Value>,
+}
+
+// === impl Poller ===
+
+impl Poller {
+    /// A poller of these pods, which counts none of them as ready yet.
+    #[must_use]
+    pub fn new(pods: &[PodSetting], interval: Duration, cell: Arc<FleetCell>) -> Self {
+        let backend = |pod: &PodSetting| Backend {
+            pod: Pod::new(&pod.name),
+            url: pod.url.clone(),
+            ready: false,
+            report: Report::default(),
+        };
+        Self { cell, backends: pods.iter().map(backend).collect(), interval }
+    }
+
+    /// Asks all pods at the same time and publishes what they say.
+    pub async fn poll(&mut self, client: &Client) {
+        let reports = join_all(self.backends.iter().map(|backend| ask(client, &backend.url))).await;
+        for (backend, report) in self.backends.iter_mut().zip(reports) {
+            if backend.ready != report.is_some() {
+                tracing::info!(pod = backend.pod.name(), ready = report.is_some(), "pod");
+            }
+            backend.ready = report.is_some();
+            // One that is away keeps what it last said: its models are known, though nobody serves them.
+            backend.report = report.unwrap_or_else(|| backend.report.clone());
+        }
+        self.cell.current.store(Arc::new(Fleet::new(self.backends.clone())));
+    }
+
+    /// Polls at every interval, and at once when a pod is suspected; runs until it is dropped.
+    pub async fn run(mut self, client: Client) {
+        loop {
+            let suspicion = self.cell.suspicion.notified();
+            // Either way it is time to ask again.
+            let _ = tokio::time::timeout(self.interval, suspicion).await;
+            self.poll(&client).await;
+        }
+    }
+}
+
+/// What the pod at that URL says; `None` if it is not ready.
+async fn ask(client: &Client, url: &str) -> Option<Report> {
+    let request = client.get(format!("{url}/v1/models")).timeout(PATIENCE).send();
+    let mut response = request.await.ok()?;
+    match response.status() {
+        StatusCode::OK => {
+            let list: ModelList =
+                serde_json::from_slice(&response.body().limit(LONGEST_LIST).await.ok()?).ok()?;
+            let owner = list.data.first().and_then(|model| model["owned_by"].as_str()).unwrap_or_default();
+            Some(Report { dialect: Dialect::from_owned_by(owner), models: Some(list.data) })
+        }
+        // It is there, but does not list its models, or not to us.
+        status if status.is_client_error() => Some(Report::default()),
+        _ => None,
+    }
+}

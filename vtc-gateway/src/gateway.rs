@@ -1,0 +1,89 @@
+//! What all workers share.
+
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderMap;
+use metrics_exporter_prometheus::PrometheusHandle;
+use vtc_core::{Policy, Router, SimpleTokenEstimator};
+
+use crate::error::GatewayError;
+use crate::fleet::FleetCell;
+use crate::headers::ROUTING_STRATEGY;
+use crate::settings::{Limits, Settings};
+
+/// The state behind every request.
+#[derive(Debug)]
+pub struct Gateway {
+    router: Arc<Router>,
+    fleet: Arc<FleetCell>,
+    estimator: SimpleTokenEstimator,
+    limits: Limits,
+    retries: usize,
+    max_pod_load: f64,
+    metrics: PrometheusHandle,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    pub(crate) fn new(
+        settings: &Settings,
+        router: Arc<Router>,
+        fleet: Arc<FleetCell>,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        Self {
+            router,
+            fleet,
+            estimator: SimpleTokenEstimator::default(),
+            limits: settings.limits,
+            retries: settings.upstream.retries,
+            max_pod_load: settings.vtc.scoring.max_pod_load,
+            metrics,
+        }
+    }
+
+    /// Who has used how much, and the policies.
+    #[must_use]
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The pods.
+    #[must_use]
+    pub fn fleet(&self) -> &FleetCell {
+        &self.fleet
+    }
+
+    /// The policy for a request: the one that its header names, else the configured one.
+    ///
+    /// # Errors
+    /// [`GatewayError::Policy`] if the header names none that there is.
+    pub fn policy(&self, headers: &HeaderMap) -> Result<&dyn Policy, GatewayError> {
+        match headers.get(&ROUTING_STRATEGY) {
+            Some(name) => Ok(self.router.policy(&String::from_utf8_lossy(name.as_bytes()))?),
+            None => Ok(self.router.default_policy()),
+        }
+    }
+
+    pub(crate) const fn estimator(&self) -> &SimpleTokenEstimator {
+        &self.estimator
+    }
+
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) const fn retries(&self) -> usize {
+        self.retries
+    }
+
+    /// Running requests at which a pod counts as fully loaded.
+    pub(crate) const fn max_pod_load(&self) -> f64 {
+        self.max_pod_load
+    }
+
+    pub(crate) const fn metrics(&self) -> &PrometheusHandle {
+        &self.metrics
+    }
+}

@@ -1,0 +1,139 @@
+//! Which headers pass, and which end at the gateway.
+
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use uuid::Uuid;
+
+use crate::identity::USER;
+
+/// The header by which a request chooses its policy, and a reply says which it was.
+pub const ROUTING_STRATEGY: HeaderName = HeaderName::from_static("routing-strategy");
+/// The header by which a reply says which pod served it.
+pub const TARGET_POD: HeaderName = HeaderName::from_static("target-pod");
+/// The header that names the request in replies.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// The same, as pods know it.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers that are about one connection. Source: RFC 9110, section 7.6.1.
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// What the gateway says to the pod itself. It has to read the answer, so it asks for none that is compressed;
+/// who the user is, is none of the pod's business.
+const NOT_TO_PODS: [HeaderName; 7] = [
+    HOST,
+    CONTENT_LENGTH,
+    EXPECT,
+    ACCEPT_ENCODING,
+    ROUTING_STRATEGY,
+    X_REQUEST_ID,
+    HeaderName::from_static(USER),
+];
+
+/// The client's headers that the pod gets, and the request's name.
+#[must_use]
+pub fn to_pod(client: &HeaderMap, request_id: &HeaderValue) -> HeaderMap {
+    let mut headers = end_to_end(client, &NOT_TO_PODS);
+    headers.insert(X_REQUEST_ID, request_id.clone());
+    headers
+}
+
+/// The pod's headers that the client gets. The length is set anew: a stream may have become shorter.
+#[must_use]
+pub fn to_client(pod: &HeaderMap) -> HeaderMap {
+    end_to_end(pod, &[CONTENT_LENGTH, TARGET_POD, ROUTING_STRATEGY, REQUEST_ID])
+}
+
+/// The name that the client gave the request, if it is short visible text; else a new one.
+#[must_use]
+pub fn request_id(client: &HeaderMap) -> HeaderValue {
+    let given = client.get(&REQUEST_ID).or_else(|| client.get(&X_REQUEST_ID));
+    let is_fit = |id: &&HeaderValue| id.len() <= 128 && !id.is_empty() && id.to_str().is_ok();
+    let fresh = || HeaderValue::from_str(&Uuid::new_v4().to_string());
+    // A UUID is visible text: the alternative is never taken.
+    given.filter(is_fit).cloned().unwrap_or_else(|| fresh().unwrap_or(HeaderValue::from_static("")))
+}
+
+fn end_to_end(headers: &HeaderMap, less: &[HeaderName]) -> HeaderMap {
+    // `connection` may name further headers that are about this connection.
+    let named = headers.get(CONNECTION).and_then(|names| names.to_str().ok()).unwrap_or_default();
+    let is_named =
+        |name: &HeaderName| named.split(',').any(|other| other.trim().eq_ignore_ascii_case(name.as_str()));
+    let mut passed = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        if !HOP_BY_HOP.contains(name) && !less.contains(name) && !is_named(name) {
+            passed.append(name.clone(), value.clone());
+        }
+    }
+    passed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&str, &str)| {
+            (HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap())
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn a_pod_gets_what_is_meant_for_it() {
+        let client = headers(&[
+            ("host", "gateway"),
+            ("authorization", "Bearer k"),
+            ("content-type", "application/json"),
+            ("content-length", "5"),
+            ("accept-encoding", "gzip"),
+            ("user", "alice"),
+            ("routing-strategy", "random"),
+            ("connection", "keep-alive, X-Private"),
+            ("x-private", "1"),
+            ("x-public", "2"),
+            ("transfer-encoding", "chunked"),
+        ]);
+        let pod = to_pod(&client, &HeaderValue::from_static("id-1"));
+        let mut names: Vec<_> = pod.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["authorization", "content-type", "x-public", "x-request-id"]);
+        assert_eq!(pod.get("x-request-id").unwrap(), "id-1");
+    }
+
+    #[test]
+    fn a_client_gets_what_the_pod_says_except_what_the_gateway_says_itself() {
+        let pod = headers(&[
+            ("content-type", "text/event-stream"),
+            ("content-length", "5"),
+            ("target-pod", "forged"),
+            ("x-a", "1"),
+            ("x-a", "2"),
+        ]);
+        let client = to_client(&pod);
+        assert_eq!(client.len(), 3);
+        assert_eq!(client.get_all("x-a").count(), 2);
+    }
+
+    #[test]
+    fn a_fit_name_of_the_request_is_kept() {
+        assert_eq!(request_id(&headers(&[("x-request-id", "mine")])), "mine");
+        assert_eq!(request_id(&headers(&[("request-id", "mine"), ("x-request-id", "other")])), "mine");
+        let long = "x".repeat(129);
+        for unfit in [headers(&[]), headers(&[("request-id", "")]), headers(&[("request-id", &long)])] {
+            assert_eq!(request_id(&unfit).len(), 36);
+        }
+    }
+}

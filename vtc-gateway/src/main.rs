@@ -1,0 +1,25 @@
+//! The gateway's binary.
+
+use anyhow::Context;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use vtc_gateway::cli::{Cli, Command};
+use vtc_gateway::{demo, server};
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    actix_web::rt::System::new().block_on(async {
+        match cli.command {
+            Command::Serve(args) => {
+                let settings = args.settings()?;
+                let serving = server::start(&settings).await?;
+                println!("listening on http://{}", serving.address);
+                serving.server.await.context("the server failed")
+            }
+            Command::Demo(args) => demo::run(&args).await,
+        }
+    })
+}

@@ -1,0 +1,92 @@
+//! What the gateway counts, by which names, and how they are shown.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::fleet::Fleet;
+
+const REQUESTS: &str = "vtc_gateway_requests_total";
+const RETRIES: &str = "vtc_gateway_retries_total";
+const TOKENS: &str = "vtc_gateway_tokens_total";
+const HEAD: &str = "vtc_gateway_time_to_head_seconds";
+const IN_FLIGHT: &str = "vtc_gateway_pod_in_flight";
+const READY: &str = "vtc_gateway_pod_ready";
+/// Set by the core whenever it publishes the extremes; AIBrix's name.
+const BUCKET: &str = "vtc_bucket_size_active";
+
+/// Upper bounds in seconds: from a small prompt on an idle pod to a long one in a queue.
+const HEAD_BOUNDS: [f64; 14] =
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Makes the process's metrics go to Prometheus's text format; the same handle however often it is asked for.
+///
+/// # Errors
+/// Another recorder is installed in this process.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(HEAD.to_owned()), &HEAD_BOUNDS)?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    // A second gateway in the same process may have been faster: then its recorder is the one.
+    if HANDLE.set(handle).is_ok() {
+        metrics::set_global_recorder(recorder).map_err(|_| BuildError::FailedToSetGlobalRecorder(other()))?;
+        describe();
+    }
+    HANDLE.get().cloned().ok_or(BuildError::FailedToSetGlobalRecorder(other()))
+}
+
+fn other() -> metrics::SetRecorderError<metrics_exporter_prometheus::PrometheusRecorder> {
+    metrics::SetRecorderError(PrometheusBuilder::new().build_recorder())
+}
+
+fn describe() {
+    metrics::describe_counter!(
+        REQUESTS,
+        "Requests for text or embeddings, by endpoint and status of the reply"
+    );
+    metrics::describe_counter!(
+        RETRIES,
+        "Requests given to another pod because the first failed before it answered"
+    );
+    metrics::describe_counter!(TOKENS, "Tokens that pods reported in usage, by direction");
+    metrics::describe_histogram!(HEAD, "Seconds from a request's body to the first of its pod's reply");
+    metrics::describe_gauge!(IN_FLIGHT, "Requests in flight to a pod");
+    metrics::describe_gauge!(READY, "Whether a pod is ready: 1 or 0");
+    metrics::describe_gauge!(BUCKET, "The adaptive bucket in force: tokens per step of a user's position");
+}
+
+/// A request was answered.
+pub fn request(endpoint: &'static str, status: u16) {
+    metrics::counter!(REQUESTS, "endpoint" => endpoint, "status" => status.to_string()).increment(1);
+}
+
+/// A request goes to another pod.
+pub fn retry() {
+    metrics::counter!(RETRIES).increment(1);
+}
+
+/// A pod reported usage.
+pub fn tokens(input: u64, output: u64) {
+    metrics::counter!(TOKENS, "direction" => "input").increment(input);
+    metrics::counter!(TOKENS, "direction" => "output").increment(output);
+}
+
+/// A pod's reply has begun, or come whole.
+pub fn time_to_head(after: Duration) {
+    metrics::histogram!(HEAD).record(after);
+}
+
+/// The fleet as it is when somebody looks.
+pub fn fleet(fleet: &Fleet) {
+    for backend in fleet.backends() {
+        let name = backend.pod.name().to_owned();
+        metrics::gauge!(IN_FLIGHT, "pod" => name.clone()).set(backend.pod.in_flight() as f64);
+        metrics::gauge!(READY, "pod" => name).set(f64::from(u8::from(backend.ready)));
+    }
+}

@@ -1,0 +1,120 @@
+//! The gateway put together and listening.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpServer};
+use vtc_actor::{HandleConfig, TrackerHandle};
+use vtc_core::Router;
+
+use crate::fleet::{FleetCell, Poller};
+use crate::gateway::Gateway;
+use crate::request::Endpoint;
+use crate::settings::{Settings, SettingsError};
+use crate::upstream::Upstream;
+use crate::{metrics, proxy, status};
+
+/// A gateway that listens. It serves once [`Serving::server`] is polled.
+pub struct Serving {
+    /// Where it listens: the port is real even if 0 was asked for.
+    pub address: SocketAddr,
+    /// Runs until the process gets SIGINT or SIGTERM or [`Serving::handle`] stops it.
+    pub server: Server,
+    /// Stops it from elsewhere.
+    pub handle: ServerHandle,
+    /// What the workers share.
+    pub gateway: Data<Gateway>,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is not allowed.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// It cannot listen there.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The process's metrics go elsewhere already.
+    #[error("cannot collect metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serving").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// How long a client may take to send the head of its request.
+const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long an idle connection of a client is kept.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(75);
+
+/// Starts everything but the serving itself: listens, asks every pod once, starts the periodic duties. Needs a
+/// running actix system.
+///
+/// # Errors
+/// [`StartError`], before anything was started.
+pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
+    let metrics = metrics::install()?;
+    let router = Arc::new(Router::new(settings.vtc.clone()).map_err(SettingsError::from)?);
+    // The actor refreshes the extremes and closes idle accounts, so that no request has to. Requests go to the
+    // core directly.
+    TrackerHandle::start(Arc::clone(&router), HandleConfig::default()).map_err(SettingsError::from)?;
+    let fleet = Arc::new(FleetCell::default());
+    let gateway = Data::new(Gateway::new(settings, router, Arc::clone(&fleet), metrics));
+
+    let upstream_settings = settings.upstream;
+    let app = {
+        let gateway = gateway.clone();
+        move || {
+            App::new()
+                .app_data(gateway.clone())
+                .app_data(Data::new(Upstream::new(&upstream_settings)))
+                .configure(routes)
+                .default_service(web::to(status::nothing))
+        }
+    };
+    let listen = |error| StartError::Listen { address: settings.listen, error };
+    let mut server = HttpServer::new(app)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        // A client that leaves is noticed at once, also while its pod is silent: the request's future is dropped,
+        // and with it the connection to the pod. The price: one that closes only its sending side is cut off.
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(settings.grace.as_secs());
+    if settings.workers > 0 {
+        server = server.workers(settings.workers);
+    }
+    let server = server.bind(settings.listen).map_err(listen)?;
+    let address = server.addrs().first().copied().unwrap_or(settings.listen);
+
+    let client = Upstream::new(&upstream_settings).client().clone();
+    let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet);
+    poller.poll(&client).await;
+    actix_web::rt::spawn(poller.run(client));
+
+    let server = server.run();
+    Ok(Serving { address, handle: server.handle(), server, gateway })
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    for endpoint in Endpoint::ALL {
+        config.route(endpoint.path(), web::post().to(proxy::generate));
+    }
+    config
+        .route("/v1/models", web::get().to(status::models))
+        .route("/v1/vtc/users", web::get().to(status::users))
+        .route("/v1/vtc/pods", web::get().to(status::pods))
+        .route("/healthz", web::get().to(status::healthz))
+        .route("/metrics", web::get().to(status::prometheus));
+}

@@ -1,0 +1,129 @@
+//! What the gateway tells about itself: models, users, pods, health, metrics.
+
+use actix_web::http::header::ContentType;
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::error::GatewayError;
+use crate::gateway::Gateway;
+use crate::metrics;
+
+/// `GET /v1/vtc/users`.
+#[derive(Debug, Serialize)]
+struct Users {
+    /// The window in which tokens count, in seconds.
+    window_seconds: f64,
+    /// How many users have tokens.
+    active: usize,
+    /// The least and the most that any user has; the configured ones while nobody has any.
+    min_tokens: f64,
+    max_tokens: f64,
+    /// The adaptive bucket: tokens per step of position.
+    bucket: f64,
+    /// Most tokens first.
+    users: Vec<User>,
+}
+
+#[derive(Debug, Serialize)]
+struct User {
+    user: String,
+    /// Weighted tokens in the window, reservations of requests in flight included.
+    tokens: f64,
+}
+
+/// What may stand behind `/v1/vtc/users?`.
+#[derive(Debug, Deserialize)]
+pub struct UsersQuery {
+    /// How many users at most; those with the most tokens.
+    #[serde(default = "thousand")]
+    limit: usize,
+}
+
+const fn thousand() -> usize {
+    1000
+}
+
+/// `GET /v1/vtc/pods`.
+#[derive(Debug, Serialize)]
+struct Pods<'a> {
+    pods: Vec<Pod<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Pod<'a> {
+    pod: &'a str,
+    url: &'a str,
+    ready: bool,
+    /// Requests in flight.
+    running: u64,
+    /// The load term of `vtc-basic`, 0 to 1.
+    load: f64,
+    models: Vec<&'a str>,
+}
+
+/// `GET /v1/models`: the models of all ready pods.
+pub async fn models(gateway: Data<Gateway>) -> HttpResponse {
+    let fleet = gateway.fleet().load();
+    HttpResponse::Ok().json(json!({ "object": "list", "data": fleet.models() }))
+}
+
+/// `GET /v1/vtc/users?limit=N`: who has used how much.
+pub async fn users(gateway: Data<Gateway>, query: Query<UsersQuery>) -> HttpResponse {
+    let tracker = gateway.router().tracker();
+    let mut users: Vec<_> =
+        tracker.users().into_iter().map(|(user, tokens)| User { user: user.to_string(), tokens }).collect();
+    users.sort_by(|a, b| b.tokens.total_cmp(&a.tokens).then_with(|| a.user.cmp(&b.user)));
+    users.truncate(query.limit);
+    // Of now, and so in agreement with the counts beside it.
+    let extremes = tracker.upkeep();
+    HttpResponse::Ok().json(Users {
+        window_seconds: tracker.config().span().as_secs_f64(),
+        active: extremes.users,
+        min_tokens: extremes.min,
+        max_tokens: extremes.max,
+        bucket: extremes.bucket,
+        users,
+    })
+}
+
+/// `GET /v1/vtc/pods`: where requests go.
+pub async fn pods(gateway: Data<Gateway>) -> HttpResponse {
+    let fleet = gateway.fleet().load();
+    let pods = fleet.backends().iter().map(|backend| {
+        let running = backend.pod.in_flight();
+        let models = backend.report.models.iter().flatten().filter_map(|model| model["id"].as_str());
+        Pod {
+            pod: backend.pod.name(),
+            url: &backend.url,
+            ready: backend.ready,
+            running,
+            load: (running as f64 / gateway.max_pod_load()).min(1.0),
+            models: models.collect(),
+        }
+    });
+    HttpResponse::Ok().json(Pods { pods: pods.collect() })
+}
+
+/// `GET /healthz`: 200 while some pod is ready, else 503.
+pub async fn healthz(gateway: Data<Gateway>) -> HttpResponse {
+    let fleet = gateway.fleet().look();
+    let ready = fleet.backends().iter().filter(|backend| backend.ready).count();
+    let status = if ready > 0 { "ok" } else { "no pod is ready" };
+    let body = json!({ "status": status, "pods_ready": ready, "pods": fleet.backends().len() });
+    if ready > 0 { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+/// `GET /metrics`, in Prometheus's text format.
+pub async fn prometheus(gateway: Data<Gateway>) -> HttpResponse {
+    metrics::fleet(&gateway.fleet().look());
+    let text = gateway.metrics().render();
+    HttpResponse::Ok().content_type(ContentType::plaintext()).body(text)
+}
+
+/// Anything else.
+pub async fn nothing(request: HttpRequest) -> HttpResponse {
+    let (method, path) = (request.method().to_string(), request.path().to_owned());
+    GatewayError::NotFound { method, path }.error_response()
+}

@@ -1,0 +1,142 @@
+//! A stream of events on its way from a pod to a client: counted as it flows, settled when it ends.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::Error;
+use bytes::Bytes;
+use futures_util::Stream;
+use vtc_core::Ticket;
+
+use crate::error::openai_error;
+use crate::estimate::Estimate;
+use crate::settlement::settle;
+use crate::sse::{self, Piece, SseSplitter};
+use crate::upstream::EventBytes;
+use crate::usage::{StreamPart, Tally};
+use crate::view::ClientView;
+
+/// The body of a streamed reply. It owns the ticket: whichever way it ends, the ticket ends with it.
+///
+/// - At the end of the stream the ticket is settled with the usage that the pod told.
+/// - If the client leaves, actix drops this body: the connection to the pod closes, which cancels its request, and
+///   the ticket is abandoned: what was delivered is charged.
+/// - If the pod breaks off, the client gets an error event, and what was delivered is charged.
+///
+/// Every event that has come in whole is passed on at once.
+pub struct MeteredStream {
+    pod: EventBytes,
+    splitter: SseSplitter,
+    view: ClientView,
+    tally: Tally,
+    estimate: Estimate,
+    ticket: Ticket,
+    ready: VecDeque<Bytes>,
+    ended: bool,
+}
+
+// === impl MeteredStream ===
+
+impl MeteredStream {
+    /// Takes over a stream that has begun. `n`: how many choices were asked for.
+    #[must_use]
+    pub fn new(pod: EventBytes, view: ClientView, n: u64, estimate: Estimate, ticket: Ticket) -> Self {
+        let stream = Self {
+            pod,
+            splitter: SseSplitter::new(),
+            view,
+            tally: Tally::new(n),
+            estimate,
+            ticket,
+            ready: VecDeque::new(),
+            ended: false,
+        };
+        // From here on it is known what was delivered: nothing yet.
+        stream.report();
+        stream
+    }
+
+    /// Bytes came from the pod: counts them and makes ready what the client shall see.
+    fn take(&mut self, chunk: Bytes) {
+        self.splitter.push(chunk);
+        while let Some(piece) = self.splitter.next_event() {
+            let shown = match piece {
+                Piece::Event(event) => self.take_event(event),
+                Piece::Passthrough(part) => Some(part),
+            };
+            self.ready.extend(shown);
+        }
+    }
+
+    fn take_event(&mut self, event: Bytes) -> Option<Bytes> {
+        let Some(data) = sse::data(&event) else { return Some(event) };
+        if sse::is_done(&data) {
+            // Before the client learns that it is over, so that whoever then asks for counts finds them settled.
+            self.settle();
+            return Some(event);
+        }
+        let part = StreamPart::read(&data);
+        drop(data);
+        self.tally.add(&part);
+        self.report();
+        self.view.show(event, &part)
+    }
+
+    /// Tells the ticket what has been delivered: as the pod counts, else as far as can be seen.
+    fn report(&self) {
+        let delivered = match self.tally.usage() {
+            Some(usage) => (usage.input_tokens as f64, usage.output_tokens as f64),
+            None => (self.estimate.input_tokens, self.tally.output_tokens() as f64),
+        };
+        // Numbers of tokens are finite.
+        let _ = self.ticket.progress(delivered.0, delivered.1);
+    }
+
+    /// The stream is complete: the usage stands, or what was delivered if the pod told none.
+    fn settle(&mut self) {
+        match self.tally.usage() {
+            Some(usage) => settle(&self.ticket, usage),
+            None => {
+                self.ticket.close();
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.settle();
+        self.ready.extend(self.splitter.finish());
+    }
+
+    fn break_off(&mut self, reason: &dyn std::fmt::Display) {
+        self.ended = true;
+        self.ticket.close();
+        tracing::warn!(pod = self.ticket.pod().name(), %reason, "a pod broke off its stream");
+        let error = openai_error("the pod broke off its answer", "server_error", "pod_failed", None);
+        // The blank line before it ends an event that came in part.
+        let rest = self.splitter.finish().map(|part| [&part[..], b"\n\n"].concat().into());
+        self.ready.extend(rest);
+        self.ready.push_back(Bytes::from(format!("data: {error}\n\n")));
+    }
+}
+
+impl Stream for MeteredStream {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            match ready!(self.pod.as_mut().poll_next(context)) {
+                Some(Ok(chunk)) => self.take(chunk),
+                Some(Err(error)) => self.break_off(&error),
+                None => self.end(),
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The one room that speaks HTTP to pods.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::{Method, StatusCode};
+use awc::error::PayloadError;
+use awc::{Client, Connector};
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::headers::to_client;
+use crate::settings::UpstreamSettings;
+
+/// A worker's connections to the pods.
+#[derive(Clone)]
+pub struct Upstream {
+    client: Client,
+    answer_bytes: usize,
+}
+
+/// What a pod answered.
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// The headers that are the client's.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: AnswerBody,
+}
+
+/// The body of an answer.
+pub enum AnswerBody {
+    /// All of it.
+    Whole(Bytes),
+    /// Server-sent events, as they come. Dropping it closes the connection, which cancels the pod's request.
+    Events(EventBytes),
+}
+
+/// The bytes of a stream of events.
+pub type EventBytes = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
+
+/// A pod that could not be reached, or broke off before its answer was there. Nothing has gone to the client.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UpstreamError(String);
+
+/// A connection that was not used for so long is closed. Servers close theirs after some time (uvicorn: 5 s): better
+/// to be the first.
+const IDLE: Duration = Duration::from_secs(4);
+
+// === impl Upstream ===
+
+impl Upstream {
+    /// Fresh connections, for one worker: they cannot be sent to another thread.
+    #[must_use]
+    pub fn new(settings: &UpstreamSettings) -> Self {
+        let connector = Connector::new()
+            .timeout(settings.connect_timeout)
+            // How many requests a pod runs is the policy's business, not the connection pool's.
+            .limit(0)
+            .conn_keep_alive(IDLE)
+            .conn_lifetime(Duration::from_secs(24 * 3600));
+        let client = Client::builder()
+            .connector(connector)
+            // The first token of a long prompt may take minutes.
+            .disable_timeout()
+            .disable_redirects()
+            .no_default_headers()
+            .finish();
+        Self { client, answer_bytes: settings.answer_bytes }
+    }
+
+    /// The client itself, for the poller.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a request and returns with the whole answer, or with the head of a stream.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]: it may be sent again, to another pod.
+    pub async fn send(
+        &self,
+        url: &str,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, UpstreamError> {
+        let mut request = self.client.request(Method::POST, format!("{url}{path}")).no_decompress();
+        *request.headers_mut() = headers;
+        let mut response = request.send_body(body).await.map_err(|error| UpstreamError(error.to_string()))?;
+        let (status, headers) = (response.status(), to_client(response.headers()));
+        let body = if is_event_stream(response.headers()) {
+            AnswerBody::Events(Box::pin(response))
+        } else {
+            let whole = response.body().limit(self.answer_bytes).await;
+            AnswerBody::Whole(whole.map_err(|error| UpstreamError(error.to_string()))?)
+        };
+        Ok(Answer { status, headers, body })
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("text/event-stream")
+}
