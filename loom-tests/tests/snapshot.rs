@@ -17,13 +17,13 @@ fn a_reader_sees_whole_values_in_order() {
         let (mut publisher, snapshot) = snapshot((0, 0));
         let reader = {
             let snapshot = snapshot.clone();
-            thread::spawn(move || [**snapshot.load(), **snapshot.load()])
+            thread::spawn(move || [snapshot.with(|value| *value), snapshot.with(|value| *value)])
         };
         publisher.publish(Arc::new((1, 1)));
         publisher.publish(Arc::new((2, 2)));
         let [first, second] = reader.join().unwrap();
         assert!(first.0 == first.1 && second.0 == second.1 && first.0 <= second.0);
-        assert_eq!(**snapshot.load(), (2, 2));
+        assert_eq!(snapshot.with(|value| *value), (2, 2));
     });
 }
 

@@ -71,7 +71,7 @@ async fn complete(
     route.policy = policy.map(Into::into);
 
     let ticket = handle.route(route).await??;
-    // The request is with ticket.pod() now. If the client goes away here, the ticket is dropped, and so ended.
+    // The request is with ticket.pod() now. If the client goes away here, the ticket is dropped, and it ends.
     match usage {
         Some((input, output)) => ticket.settle(input, output)?,
         None => ticket.close(),
@@ -92,7 +92,7 @@ async fn user(
 
 #[get("/extremes")]
 async fn extremes(handle: web::Data<TrackerHandle>) -> web::Json<Value> {
-    // The direct way: the core takes no lock, so no message is needed to look at it.
+    // The direct way: the core is made to be shared, so it needs no message.
     let extremes = handle.router().tracker().extremes();
     web::Json(json!({ "min": extremes.min, "max": extremes.max, "users": extremes.users }))
 }

@@ -11,13 +11,14 @@ pub enum HandleError {
     /// As many requests are in flight as may be. This one was not put into the mailbox.
     #[error("too many requests are in flight: come back in {retry_after:?}")]
     Overloaded {
-        /// When it is worth to come back: the handle's [`timeout`](crate::HandleConfig::timeout). By then each
-        /// caller who waits now has its answer or has given up; whoever comes sooner may meet the same queue.
+        /// When it is worth to come back: the handle's [`timeout`](crate::HandleConfig::timeout). By then
+        /// each caller who waits now has its answer or has given up; whoever comes sooner may meet the same
+        /// queue.
         retry_after: Duration,
     },
     /// There was no answer in time. A request still in the mailbox is not served any more, and a ticket that
-    /// was made too late has abandoned itself. But an [`Update`](crate::Update) is still made: to repeat it
-    /// would charge twice.
+    /// was made too late has abandoned itself: its place is free, its estimate stays charged. But an
+    /// [`Update`](crate::Update) is still made: to repeat it would charge twice.
     #[error("no answer in time: an update is still made and must not be repeated, anything else may be")]
     Timeout,
     /// The actor is not there any more. Start another; until then the router can be called directly.

@@ -4,9 +4,12 @@ mod config;
 mod envelope;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use actix::{Actor, Addr, ArbiterHandle};
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use vtc_core::{Clock, CoarseClock, ConfigError, Extremes, Router, Ticket, UpdateError};
@@ -79,8 +82,8 @@ impl<C: Clock> TrackerHandle<C> {
         Ok(Self::attach(actor, router, config))
     }
 
-    /// The router itself: the direct way, without a message. The core takes no lock on it, so it may be
-    /// called from every thread, whatever the actor does meanwhile.
+    /// The router itself: the direct way, without a message. It may be called from every thread, whatever the
+    /// actor does meanwhile.
     #[must_use]
     pub fn router(&self) -> &Arc<Router<C>> {
         &self.0.router
@@ -151,16 +154,22 @@ impl<C: Clock> TrackerHandle<C> {
     /// There is no answer: the bound is reached, the actor took too long, or it has stopped.
     pub async fn send<M: Request<C>>(&self, request: M) -> Answer<M::Result> {
         let place = if M::SETTLES { None } else { Some(self.take_place()?) };
-        let (envelope, reply) = Envelope::seal(request, place);
+        let (envelope, mut reply) = Envelope::seal(request, place);
         // Not `Addr::send`: it would forget the message of a caller who leaves, a settling one too, and its
         // own bound lets everything pass. The bound is the place, so this may enqueue at once.
         self.0.actor.do_send(envelope);
-        match timeout(self.0.config.timeout, reply).await {
-            Ok(Ok(reply)) => Ok(reply),
-            // The actor drops unserved what it still has when it stops.
-            Ok(Err(_)) => Err(HandleError::Stopped),
-            Err(_) => Err(HandleError::Timeout),
-        }
+        // An actor on this thread has answered by the second look. A timer would cost up to half as much
+        // as the trip, so it is set only for those who must wait longer.
+        let_others_run().await;
+        let reply = match reply.try_recv() {
+            Err(TryRecvError::Empty) => match timeout(self.0.config.timeout, reply).await {
+                Ok(late) => late.ok(),
+                Err(_) => return Err(HandleError::Timeout),
+            },
+            early => early.ok(),
+        };
+        // The actor drops unserved what it still has when it stops.
+        reply.ok_or(HandleError::Stopped)
     }
 
     /// For a configuration that has been checked.
@@ -173,6 +182,21 @@ impl<C: Clock> TrackerHandle<C> {
         let place = Arc::clone(&self.0.places).try_acquire_owned();
         place.map_err(|_| HandleError::Overloaded { retry_after: self.0.config.timeout })
     }
+}
+
+/// Comes back after the tasks of this thread that are ready now. (Tokio's `yield_now` looks for I/O before
+/// that, which costs more than the trip to the actor.)
+async fn let_others_run() {
+    let mut has_let = false;
+    poll_fn(|cx| {
+        if has_let {
+            return Poll::Ready(());
+        }
+        has_let = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl<C: Clock> Clone for TrackerHandle<C> {

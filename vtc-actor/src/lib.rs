@@ -1,23 +1,24 @@
 //! Fair sharing of large language models, as messages: [actix] actors around [`vtc_core::Router`].
 //!
 //! The core counts what each user is served and chooses pods, without a thread of its own. An app gains two
-//! things from an actor in front of it: somebody who keeps the timers (publishing the range of
-//! all counts, closing the accounts of idle users), and the router's operations as messages, for apps that
-//! are made of actors.
+//! things from an actor in front of it: somebody who keeps the timers (publishing the range of all counts,
+//! closing the accounts of idle users), and the router's operations as messages, for apps that are made of
+//! actors.
 //!
 //! # Drawbacks first
 //!
-//! - **A message costs a hundred times the call.** Routing takes some 100 ns in the core. The trip through a
-//!   mailbox adds about a microsecond within a thread, and some tens of them from one thread to another.
+//! - **A message costs several calls.** Routing takes some 100 ns in the core. The trip through a mailbox
+//!   adds some 400 ns within a thread, and from one thread to another several microseconds to tens of them.
 //! - **An actor is one thread.** Calls into the core scale with the cores, messages do not.
-//! - **The upkeep holds the actor's thread**: O(users), some 10 ms for a million users. With that many, give the
-//!   actor [an arbiter of its own](TrackerHandle::start_in).
+//! - **The upkeep holds the actor's thread**: O(users), up to some 100 ms for a million. With that many, give
+//!   the actor [an arbiter of its own](TrackerHandle::start_in), and allow a
+//!   [staleness](vtc_core::TrackerConfig::staleness) of several upkeeps, else readers refresh in between.
 //! - **No priority.** Messages are served in the order in which they come.
 //!
 //! # When to use which
 //!
-//! The core is lock-free, so nothing has to go through the actor to be safe; several actors may share one
-//! router, and calls and messages mix freely.
+//! The core is lock-free, so nothing has to go through the actor to be safe: several actors may share one
+//! `Arc<Router>`, and calls and messages mix freely.
 //!
 //! | you want to | use |
 //! | --- | --- |
@@ -31,11 +32,10 @@
 //!
 //! # How it works
 //!
-//! [`TrackerActor`] has one handler for everything that is a [`Request`]; a request names its reply and says how
-//! a router serves it. At its start, and then at half the configured
-//! [staleness](vtc_core::TrackerConfig::staleness), it calls
-//! [`upkeep`](vtc_core::SlidingWindowTracker::upkeep), so that no request ever has to refresh the extremes. With
-//! a staleness of 0 each reader makes its own extremes, and the upkeep comes about once per window, for the
+//! [`TrackerActor`] has one handler for everything that is a [`Request`]; a request names its reply and says
+//! how a router serves it. At its start, and then each half of the configured staleness, it calls
+//! [`upkeep`](vtc_core::SlidingWindowTracker::upkeep), so that no request has to refresh the extremes. With a
+//! staleness of 0 each reader makes its own extremes, and the upkeep comes about once per window, for the
 //! idle accounts.
 //!
 //! [`TrackerHandle`] is what makes the mailbox safe under load. actix's own bound is soft (`Addr::send` puts
@@ -44,10 +44,10 @@
 //!
 //! - a request beyond [`max_in_flight`](HandleConfig::max_in_flight) is [`HandleError::Overloaded`] and never
 //!   enters the mailbox; a place is free when its message has left the mailbox, not when its caller has;
-//! - a caller who has waited for [`timeout`](HandleConfig::timeout) gets [`HandleError::Timeout`]; the actor skips
-//!   the message, and if it was served just then, the ticket in the unread reply abandons itself;
-//! - what *settles* ([`Update`]) is neither shed nor skipped. It reports what has been consumed, and there is at
-//!   most as much of it as was admitted before. Tickets settle in the core, without a message at all.
+//! - a caller who has waited for [`timeout`](HandleConfig::timeout) gets [`HandleError::Timeout`]; the actor
+//!   skips the message, and if it was served just then, the ticket in the unread reply abandons itself;
+//! - what *settles* ([`Update`]) is neither shed nor skipped. It reports what has been consumed, and there is
+//!   at most as much of it as was admitted before. Tickets settle in the core, without a message at all.
 //!
 //! # How to use it
 //!

@@ -265,7 +265,7 @@ impl ConfigError {
 }
 
 impl UnknownPolicy {
-    fn of_field(self, field: &str) -> ConfigError {
+    pub(crate) fn of_field(self, field: &str) -> ConfigError {
         ConfigError::new(field, self.name, format!("one of {}", policy::NAMES.join(", ")))
     }
 }

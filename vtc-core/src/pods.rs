@@ -140,12 +140,13 @@ impl Pods {
     /// The table in force, to keep for a decision.
     #[must_use]
     pub fn table(&self) -> PodTable {
-        PodTable::clone(&self.current.load())
+        self.with(PodTable::clone)
     }
 
-    /// The table in force, for a short look.
-    pub(crate) fn look(&self) -> impl std::ops::Deref<Target = Arc<PodTable>> + use<> {
-        self.current.load()
+    /// The table in force, for one decision.
+    #[inline]
+    pub(crate) fn with<R>(&self, decide: impl FnOnce(&PodTable) -> R) -> R {
+        self.current.with(decide)
     }
 }
 

@@ -109,8 +109,18 @@ impl Policies {
     /// # Errors
     /// [`UnknownPolicy`], which lists the names there are.
     pub fn get(&self, name: &str) -> Result<&dyn Policy, UnknownPolicy> {
-        let policy = self.0.iter().find(|policy| policy.name() == name);
-        policy.map(AsRef::as_ref).ok_or_else(|| UnknownPolicy { name: name.to_owned() })
+        let position = self.position(name)?;
+        self.at(position).ok_or_else(|| UnknownPolicy { name: name.to_owned() })
+    }
+
+    /// Where the policy of that name stands, for whoever asks for it often.
+    pub(crate) fn position(&self, name: &str) -> Result<usize, UnknownPolicy> {
+        let position = self.0.iter().position(|policy| policy.name() == name);
+        position.ok_or_else(|| UnknownPolicy { name: name.to_owned() })
+    }
+
+    pub(crate) fn at(&self, position: usize) -> Option<&dyn Policy> {
+        self.0.get(position).map(AsRef::as_ref)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A request's way through the core: look, decide, charge.
 
-use crate::clock::{Clock, CoarseClock};
+use crate::clock::{Clock, CoarseClock, Tick};
 use crate::config::{ConfigError, VtcConfig};
 use crate::estimator::TokenEstimator;
 use crate::noise::Noise;
@@ -32,7 +32,7 @@ pub struct Router<C = CoarseClock> {
     pods: Pods,
     policies: Policies,
     vtc_basic: VtcBasic,
-    default_policy: &'static str,
+    default_policy: usize,
 }
 
 /// What a decision needs to know of a request.
@@ -45,6 +45,13 @@ pub struct RouteRequest<'a> {
     pub input_tokens: f64,
     /// How many tokens the pod will write, probably.
     pub output_tokens: f64,
+}
+
+/// Who asks, and when.
+struct Asker<'a, C> {
+    user: Option<&'a str>,
+    account: Option<Arc<Account<C>>>,
+    now: Tick,
 }
 
 /// A request that was not routed. Nobody was charged.
@@ -78,7 +85,8 @@ impl<C: Clock> Router<C> {
     pub fn with_clock(config: VtcConfig, clock: C) -> Result<Self, ConfigError> {
         config.validate()?;
         let policies = Policies::new(&config.scoring);
-        let default_policy = policies.get(&config.policy).map_or(VtcBasic::NAME, |policy| policy.name());
+        let default_policy =
+            policies.position(&config.policy).map_err(|unknown| unknown.of_field("policy"))?;
         Ok(Self {
             tracker: SlidingWindowTracker::new(config.tracker, clock)?,
             pods: Pods::new(),
@@ -111,7 +119,7 @@ impl<C: Clock> Router<C> {
     /// The configured policy.
     #[must_use]
     pub fn default_policy(&self) -> &dyn Policy {
-        self.policies.get(self.default_policy).unwrap_or(&self.vtc_basic)
+        self.policies.at(self.default_policy).unwrap_or(&self.vtc_basic)
     }
 
     /// Chooses one of [`Router::pods`] by the configured policy, takes a place on it and charges the estimate.
@@ -120,7 +128,7 @@ impl<C: Clock> Router<C> {
     /// # Errors
     /// [`RouteError`]; nobody was charged then.
     pub fn route(&self, request: &RouteRequest<'_>) -> Result<Ticket<C>, RouteError> {
-        self.route_among(&self.pods.look(), self.default_policy(), request)
+        self.pods.with(|pods| self.route_among(pods, self.default_policy(), request))
     }
 
     /// [`Router::route`], with these pods and that policy.
@@ -134,9 +142,10 @@ impl<C: Clock> Router<C> {
         request: &RouteRequest<'_>,
     ) -> Result<Ticket<C>, RouteError> {
         let cost = self.cost(request)?;
-        let account = request.user.and_then(|user| self.tracker.account(user));
-        let pod = self.chosen(pods, policy, request.user, account.as_deref()).ok_or(RouteError::NoPods)?;
-        Ok(Ticket::open(pod, self.payer(request, account).map(|account| (account, cost))))
+        let asker = self.asker(request.user);
+        let pod = self.chosen(pods, policy, &asker).ok_or(RouteError::NoPods)?;
+        let now = self.tracker.ledger().window.bucket_of(asker.now);
+        Ok(Ticket::open(pod, self.payer(request.user, asker.account), cost, now))
     }
 
     /// Only the choice: for a second try, when the pod of a ticket has failed and the ticket is to
@@ -148,8 +157,7 @@ impl<C: Clock> Router<C> {
         policy: &dyn Policy,
         user: Option<&str>,
     ) -> Option<&'a Arc<Pod>> {
-        let account = user.and_then(|user| self.tracker.account(user));
-        self.chosen(pods, policy, user, account.as_deref())
+        self.chosen(pods, policy, &self.asker(user))
     }
 
     /// The same charge and the same ticket for a pod that somebody else chose, for instance from the scores of
@@ -159,44 +167,55 @@ impl<C: Clock> Router<C> {
     /// [`InvalidTokens`]; nobody was charged then.
     pub fn assign(&self, pod: &Arc<Pod>, request: &RouteRequest<'_>) -> Result<Ticket<C>, InvalidTokens> {
         let cost = self.cost(request)?;
-        Ok(Ticket::open(pod, self.payer(request, None).map(|account| (account, cost))))
+        let now = self.tracker.ledger().bucket();
+        Ok(Ticket::open(pod, self.payer(request.user, None), cost, now))
     }
 
     /// The score that `vtc-basic` gives each of these pods for that user, in their order; the least is the
     /// best. Charges nobody: whoever chooses by it calls [`Router::assign`] with the choice. O(pods).
     #[must_use]
     pub fn score_all(&self, pods: &PodTable, user: Option<&str>) -> Vec<f64> {
-        let account = user.and_then(|user| self.tracker.account(user));
-        self.vtc_basic.score_all(&self.view(pods, user, account.as_deref()))
+        self.vtc_basic.score_all(&self.view(pods, &self.asker(user)))
     }
 
     fn cost(&self, request: &RouteRequest<'_>) -> Result<Tokens, InvalidTokens> {
         self.tracker.config().weights.cost(request.input_tokens, request.output_tokens)
     }
 
+    /// Looks at the clock and for the account, once per decision.
+    #[inline]
+    fn asker<'a>(&self, user: Option<&'a str>) -> Asker<'a, C> {
+        let account = user.and_then(|user| self.tracker.account(user));
+        Asker { user, account, now: self.tracker.clock().now() }
+    }
+
+    #[inline]
     fn chosen<'a>(
         &self,
         pods: &'a PodTable,
         policy: &dyn Policy,
-        user: Option<&str>,
-        account: Option<&Account<C>>,
+        asker: &Asker<'_, C>,
     ) -> Option<&'a Arc<Pod>> {
-        let position = policy.choose(&self.view(pods, user, account))?;
+        let position = policy.choose(&self.view(pods, asker))?;
         pods.pods().get(position)
     }
 
-    fn view<'a>(&self, pods: &'a PodTable, user: Option<&str>, account: Option<&Account<C>>) -> View<'a> {
+    #[inline]
+    fn view<'a>(&self, pods: &'a PodTable, asker: &Asker<'_, C>) -> View<'a> {
+        let now = self.tracker.ledger().window.bucket_of(asker.now);
+        let count = asker.account.as_ref().map_or(0.0, |account| account.count(now).as_f64());
         View {
             pods,
-            user_tokens: user.map(|_| account.map_or(0.0, |account| account.count().as_f64())),
-            extremes: self.tracker.extremes(),
+            user_tokens: asker.user.map(|_| count),
+            extremes: self.tracker.extremes_at(asker.now),
             noise: Noise::draw(),
         }
     }
 
     /// Who is charged: the account that was found, else a new one; nobody if the request names nobody.
-    fn payer(&self, request: &RouteRequest<'_>, found: Option<Arc<Account<C>>>) -> Option<Arc<Account<C>>> {
-        found.or_else(|| self.tracker.account_or_open(request.user?).ok())
+    #[inline]
+    fn payer(&self, user: Option<&str>, found: Option<Arc<Account<C>>>) -> Option<Arc<Account<C>>> {
+        found.or_else(|| self.tracker.account_or_open(user?).ok())
     }
 }
 

@@ -43,11 +43,12 @@ const ENDED: u64 = 1 << 63;
 // === impl Ticket ===
 
 impl<C: Clock> Ticket<C> {
-    /// Takes the place and charges the reservation.
-    pub(crate) fn open(pod: &Arc<Pod>, charge: Option<(Arc<Account<C>>, Tokens)>) -> Self {
+    /// Takes the place and charges the reservation in bucket `now`; nobody pays if there is no payer.
+    #[inline]
+    pub(crate) fn open(pod: &Arc<Pod>, payer: Option<Arc<Account<C>>>, amount: Tokens, now: u64) -> Self {
         pod.enter();
-        let reservation = charge.map(|(account, amount)| {
-            let bucket = account.charge(amount);
+        let reservation = payer.map(|account| {
+            let bucket = account.charge(now, amount);
             Reservation { account, amount, bucket }
         });
         let charged = reservation.as_ref().map_or(0, |reservation| reservation.amount.units());
@@ -103,11 +104,12 @@ impl<C: Clock> Ticket<C> {
             let excess = Tokens::from_units(cost - state);
             // Charged before it is counted: an ending that comes between the two does not know of it, and
             // the failing exchange below takes it back.
-            let bucket = reservation.account.charge(excess);
+            let now = reservation.account.bucket();
+            let bucket = reservation.account.charge(now, excess);
             match self.state.compare_exchange(state, cost, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(()),
                 Err(now_there) => {
-                    reservation.account.refund(bucket, excess);
+                    reservation.account.refund(bucket, now, excess);
                     state = now_there;
                 }
             }
@@ -161,7 +163,10 @@ impl<C: Clock> Ticket<C> {
 
 impl<C: Clock> Drop for Ticket<C> {
     fn drop(&mut self) {
-        self.close();
+        // Most tickets have ended by now: a load tells, and costs less than trying to end it again.
+        if !self.has_ended() {
+            self.close();
+        }
     }
 }
 
@@ -180,21 +185,23 @@ impl<C: Clock> fmt::Debug for Ticket<C> {
 impl<C: Clock> Reservation<C> {
     /// Makes what is charged equal to `actual`.
     fn correct(&self, charged: Tokens, actual: Tokens) {
+        if actual == charged {
+            return;
+        }
+        let now = self.account.bucket();
         if actual > charged {
-            self.account.charge(actual.saturating_sub(charged));
+            self.account.charge(now, actual.saturating_sub(charged));
             return;
         }
         let refund = charged.saturating_sub(actual);
-        if refund.is_zero() {
-            return;
-        }
         // The reservation's own bucket can hold all that was reserved. More than that comes back only if a
         // stream reported more than it says it took in the end.
         let of_reservation = refund.min(self.amount);
-        self.account.refund(self.bucket, of_reservation);
+        self.account.refund(self.bucket, now, of_reservation);
         let of_excess = refund.saturating_sub(of_reservation);
         if !of_excess.is_zero() {
-            self.account.refund_now(of_excess);
+            // It was charged as the stream went: out of the bucket of now, as far as that holds it.
+            self.account.refund(now, now, of_excess);
         }
     }
 }

@@ -84,9 +84,11 @@ impl Tokens {
         if units > Self::MAX.0 { Self::MAX } else { Self(units) }
     }
 
-    /// For `tokens` that is not NaN. The cast saturates, at zero for what is negative.
+    /// For `tokens` that is not NaN. The cast rounds down and saturates, at zero for what is negative. (Not
+    /// `round`, which is a function call on processors that are not assumed to have SSE 4.1.)
+    #[inline]
     fn rounded(tokens: f64) -> Self {
-        Self::from_units((tokens * Self::PER_TOKEN).round() as u64)
+        Self::from_units((tokens * Self::PER_TOKEN + 0.5) as u64)
     }
 }
 

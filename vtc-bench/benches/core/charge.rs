@@ -1,5 +1,7 @@
 //! Charging, beside what it cannot be cheaper than and beside the yardstick. One thread.
 
+#![expect(clippy::expect_used, reason = "a benchmark")]
+
 use std::hint::black_box;
 
 use criterion::Criterion;

@@ -1,5 +1,7 @@
 //! Reading the extremes, with nobody writing and with a writer that never rests.
 
+#![expect(clippy::expect_used, reason = "a benchmark")]
+
 use std::ops::ControlFlow;
 use std::sync::mpsc::{TryRecvError, channel};
 use std::thread;

@@ -1,5 +1,7 @@
 //! `vtc-basic`: a user's position follows from what it has been served, and pods near it are favoured.
 
+use std::ops::ControlFlow;
+
 use super::{Policy, View};
 use crate::config::ScoringConfig;
 
@@ -61,10 +63,14 @@ impl VtcBasic {
 
     #[inline]
     fn score(&self, view: &View<'_>, position: f64, pod: usize) -> f64 {
+        self.least_score(view, position, pod) + view.noise.unit(pod) * NOISE_SPAN
+    }
+
+    /// The score but for the noise, which only adds to it.
+    #[inline]
+    fn least_score(&self, view: &View<'_>, position: f64, pod: usize) -> f64 {
         let load = (view.running(pod) / self.scoring.max_pod_load).min(1.0);
-        self.distance_term(position, pod)
-            + self.scoring.utilization_weight * load
-            + view.noise.unit(pod) * NOISE_SPAN
+        self.distance_term(position, pod) + self.scoring.utilization_weight * load
     }
 
     #[inline]
@@ -91,25 +97,22 @@ impl Policy for VtcBasic {
         let position = position(view);
         let start = (position as usize).min(last);
         let (mut best, mut best_score) = (start, self.score(view, position, start));
-        for pod in start + 1..pods {
+        // Of equal scores the first pod wins, as in a scan from the left.
+        let mut consider = |pod: usize| {
             if self.distance_term(position, pod) > best_score {
-                break;
+                return ControlFlow::Break(());
             }
-            let score = self.score(view, position, pod);
-            if score < best_score {
-                (best, best_score) = (pod, score);
+            if self.least_score(view, position, pod) <= best_score {
+                let score = self.score(view, position, pod);
+                if score < best_score || (score == best_score && pod < best) {
+                    (best, best_score) = (pod, score);
+                }
             }
-        }
-        for pod in (0..start).rev() {
-            if self.distance_term(position, pod) > best_score {
-                break;
-            }
-            let score = self.score(view, position, pod);
-            // Of equal scores the first pod wins, as in a scan from the left.
-            if score < best_score || (score == best_score && pod < best) {
-                (best, best_score) = (pod, score);
-            }
-        }
+            ControlFlow::Continue(())
+        };
+        // That one side has nothing more to offer says nothing about the other.
+        let _ = (start + 1..pods).try_for_each(&mut consider);
+        let _ = (0..start).rev().try_for_each(&mut consider);
         Some(best)
     }
 }

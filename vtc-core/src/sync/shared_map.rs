@@ -27,9 +27,11 @@ impl<V> SharedMap<V> {
         Self(Inner::with_hasher_and_shard_amount(hasher, shards))
     }
 
-    /// The value of `name`. The shard's lock is released before this returns.
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<V>> {
-        self.0.get(name).map(|entry| Arc::clone(entry.value()))
+    /// Looks at the value of `name`, under the shard's lock: `look` must be short and not touch the map. To keep
+    /// the value, clone it.
+    #[inline]
+    pub(crate) fn with<R>(&self, name: &str, look: impl FnOnce(&Arc<V>) -> R) -> Option<R> {
+        self.0.get(name).map(|entry| look(entry.value()))
     }
 
     /// The value of `name`, else what `make` gives, which then stands in the map; `make` may decline
@@ -70,8 +72,8 @@ impl<V> SharedMap<V> {
         Self(super::Mutex::new(std::collections::BTreeMap::new()))
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<V>> {
-        self.0.lock().get(name).map(Arc::clone)
+    pub(crate) fn with<R>(&self, name: &str, look: impl FnOnce(&Arc<V>) -> R) -> Option<R> {
+        self.0.lock().get(name).map(look)
     }
 
     pub(crate) fn get_or_try_insert<E>(

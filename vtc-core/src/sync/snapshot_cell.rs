@@ -9,7 +9,8 @@ type Cell<T> = super::Mutex<Arc<T>>;
 
 /// The reading half: cheap to clone, never waits for the writer.
 ///
-/// A reader sees one whole value: either the one before a publication or the one after it.
+/// A reader sees one whole value: the one last published, or, if a publication is under way, possibly the one
+/// before it. One thread never sees an older value after a newer one.
 #[derive(Debug)]
 pub struct Snapshot<T>(Arc<Cell<T>>);
 
@@ -19,7 +20,7 @@ pub struct Snapshot<T>(Arc<Cell<T>>);
 pub struct Publisher<T>(Arc<Cell<T>>);
 
 /// Makes a snapshot that holds `initial`, and its two halves.
-pub fn snapshot<T>(initial: T) -> (Publisher<T>, Snapshot<T>) {
+pub fn snapshot<T: Send + Sync + 'static>(initial: T) -> (Publisher<T>, Snapshot<T>) {
     #[cfg(not(all(loom, feature = "loom")))]
     let cell = Arc::new(Cell::from_pointee(initial));
     #[cfg(all(loom, feature = "loom"))]
@@ -29,20 +30,21 @@ pub fn snapshot<T>(initial: T) -> (Publisher<T>, Snapshot<T>) {
 
 // === impl Snapshot ===
 
-impl<T> Snapshot<T> {
-    /// The value as last published, for a short look: a few nanoseconds, no reference count.
-    ///
-    /// Do not keep the guard across an await point or for long: `arc-swap` has few fast slots per
-    /// thread.
-    #[cfg(not(all(loom, feature = "loom")))]
-    pub fn load(&self) -> impl std::ops::Deref<Target = Arc<T>> + use<T> {
-        self.0.load()
+#[cfg(not(all(loom, feature = "loom")))]
+impl<T: Send + Sync + 'static> Snapshot<T> {
+    /// Looks at the value: one load, unless it was replaced since this thread last looked.
+    #[inline]
+    pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        seen::with(&self.0, look)
     }
+}
 
-    /// The value as last published.
-    #[cfg(all(loom, feature = "loom"))]
-    pub fn load(&self) -> impl std::ops::Deref<Target = Arc<T>> + use<T> {
-        Box::new(Arc::clone(&self.0.lock()))
+#[cfg(all(loom, feature = "loom"))]
+impl<T: Send + Sync + 'static> Snapshot<T> {
+    /// Looks at the value.
+    pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        let value = Arc::clone(&self.0.lock());
+        look(&value)
     }
 }
 
@@ -55,7 +57,7 @@ impl<T> Clone for Snapshot<T> {
 // === impl Publisher ===
 
 impl<T> Publisher<T> {
-    /// Replaces the value. Readers that loaded the old one keep it until they let go.
+    /// Replaces the value. Readers that look at the old one may finish.
     #[cfg(not(all(loom, feature = "loom")))]
     pub fn publish(&mut self, value: Arc<T>) {
         self.0.store(value);
@@ -65,5 +67,94 @@ impl<T> Publisher<T> {
     #[cfg(all(loom, feature = "loom"))]
     pub fn publish(&mut self, value: Arc<T>) {
         *self.0.lock() = value;
+    }
+}
+
+/// What each thread saw last.
+///
+/// Loading from an `ArcSwap` costs two read-modify-writes, since the value has to be kept alive while it is
+/// looked at. A thread that keeps what it saw last has to compare one pointer instead. It keeps a few values (and
+/// their cells) alive for as long as it lives and looks at no others: they are small.
+#[cfg(not(all(loom, feature = "loom")))]
+mod seen {
+    use std::any::Any;
+    use std::cell::Cell;
+
+    use arc_swap::{ArcSwap, Cache};
+
+    use super::Arc;
+
+    /// A router has two snapshots; a thread seldom serves more than a few routers.
+    const SLOTS: usize = 8;
+
+    struct Seen {
+        /// Where the snapshot lives. Nothing else can live there while `cache` holds it.
+        cell: usize,
+        /// A `Cache<Arc<ArcSwap<T>>, Arc<T>>`.
+        cache: Box<dyn Any>,
+    }
+
+    thread_local! {
+        static SEEN: [Cell<Option<Seen>>; SLOTS] = const { [const { Cell::new(None) }; SLOTS] };
+    }
+
+    #[inline]
+    pub(super) fn with<T, R>(cell: &Arc<ArcSwap<T>>, look: impl FnOnce(&T) -> R) -> R
+    where
+        T: Send + Sync + 'static,
+    {
+        let address = Arc::as_ptr(cell) as usize;
+        // Cells are some ten words apart, at least.
+        let slot = (address >> 6) % SLOTS;
+        // Taken out while it is used, so that `look` may look at other snapshots, and at this one. A thread
+        // that is coming to its end has no slots any more: it goes without.
+        let mut seen = SEEN.try_with(|slots| slots[slot].take()).ok().flatten();
+        let cache = seen
+            .as_mut()
+            .filter(|seen| seen.cell == address)
+            .and_then(|seen| seen.cache.downcast_mut::<Cache<Arc<ArcSwap<T>>, Arc<T>>>());
+        if let Some(cache) = cache {
+            let result = look(cache.load());
+            let _ = SEEN.try_with(|slots| slots[slot].set(seen));
+            return result;
+        }
+        let mut cache = Cache::new(Arc::clone(cell));
+        let result = look(cache.load());
+        let seen = Seen { cell: address, cache: Box::new(cache) };
+        let _ = SEEN.try_with(|slots| slots[slot].set(Some(seen)));
+        result
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_shows_the_last_publication_also_within_a_look() {
+        let (mut publisher, first) = snapshot(1);
+        let (_, second) = snapshot("other");
+        assert_eq!(first.with(|value| *value), 1);
+        publisher.publish(Arc::new(2));
+        let nested = first.with(|outer| (*outer, first.with(|inner| *inner), second.with(|other| *other)));
+        assert_eq!(nested, (2, 2, "other"));
+        publisher.publish(Arc::new(3));
+        assert_eq!(first.clone().with(|value| *value), 3);
+    }
+
+    #[test]
+    fn many_snapshots_do_not_mix_and_old_values_go() {
+        let snapshots: Vec<_> = (0..100).map(|i| (i, snapshot(Arc::new(i)).1)).collect();
+        for round in 0..3 {
+            for (i, snapshot) in &snapshots {
+                assert_eq!(snapshot.with(|value| **value), *i, "round {round}");
+            }
+        }
+        let value = Arc::new(7);
+        let (mut publisher, snapshot) = snapshot(Arc::clone(&value));
+        assert_eq!(snapshot.with(|value| **value), 7);
+        publisher.publish(Arc::new(Arc::new(8)));
+        assert_eq!(snapshot.with(|value| **value), 8);
+        assert_eq!(Arc::strong_count(&value), 1, "the thread has let go of the old value");
     }
 }

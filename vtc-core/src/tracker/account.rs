@@ -12,8 +12,8 @@ use crate::window::Window;
 /// What all accounts of a tracker have in common.
 #[derive(Debug)]
 pub(crate) struct Ledger<C> {
-    pub(super) clock: C,
-    pub(super) window: Window,
+    pub(crate) clock: C,
+    pub(crate) window: Window,
     pub(super) config: TrackerConfig,
 }
 
@@ -36,7 +36,7 @@ pub struct UserHandle<C = CoarseClock>(pub(super) Arc<Account<C>>);
 impl<C: Clock> Ledger<C> {
     /// The bucket of now.
     #[inline]
-    pub(super) fn bucket(&self) -> u64 {
+    pub(crate) fn bucket(&self) -> u64 {
         self.window.bucket_of(self.clock.now())
     }
 }
@@ -57,16 +57,16 @@ impl<C: Clock> Account<C> {
         std::sync::Arc::clone(&self.name)
     }
 
-    /// What the user has in the window that ends with that bucket.
+    /// The bucket of now, for the operations below: a caller that does several looks at the clock once.
     #[inline]
-    pub(super) fn count_at(&self, bucket: u64) -> Tokens {
-        self.ring.total(bucket)
+    pub(crate) fn bucket(&self) -> u64 {
+        self.ledger.bucket()
     }
 
-    /// What the user has in the window that ends now.
+    /// What the user has in the window that ends with bucket `now`.
     #[inline]
-    pub(crate) fn count(&self) -> Tokens {
-        self.count_at(self.ledger.bucket())
+    pub(crate) fn count(&self, now: u64) -> Tokens {
+        self.ring.total(now)
     }
 
     /// What so many tokens cost.
@@ -75,22 +75,15 @@ impl<C: Clock> Account<C> {
         self.ledger.config.weights.cost(input, output)
     }
 
-    /// Charges an amount, now; says into which bucket it went.
+    /// Charges an amount in bucket `now`; says into which bucket it went.
     #[inline]
-    pub(crate) fn charge(&self, amount: Tokens) -> u64 {
-        self.ring.add(self.ledger.bucket(), amount)
+    pub(crate) fn charge(&self, now: u64, amount: Tokens) -> u64 {
+        self.ring.add(now, amount)
     }
 
-    /// Takes back an amount that was charged into `bucket`, as far as it is still there.
-    pub(crate) fn refund(&self, bucket: u64, amount: Tokens) {
-        self.ring.refund(bucket, self.ledger.bucket(), amount);
-    }
-
-    /// Takes back an amount, whichever charge it was part of: from the bucket of now, as far as that
-    /// holds it.
-    pub(crate) fn refund_now(&self, amount: Tokens) {
-        let now = self.ledger.bucket();
-        self.ring.refund(now, now, amount);
+    /// Takes back an amount that was charged into bucket `charged`, as far as it is still there.
+    pub(crate) fn refund(&self, charged: u64, now: u64, amount: Tokens) {
+        self.ring.refund(charged, now, amount);
     }
 }
 
@@ -112,7 +105,7 @@ impl<C: Clock> UserHandle<C> {
     /// The user's count over the window. O(1), amortised.
     #[must_use]
     pub fn token_count(&self) -> f64 {
-        self.0.count().as_f64()
+        self.0.count(self.0.bucket()).as_f64()
     }
 
     /// Charges so many tokens, weighted, now.
@@ -122,7 +115,7 @@ impl<C: Clock> UserHandle<C> {
     #[inline]
     pub fn charge(&self, input_tokens: f64, output_tokens: f64) -> Result<(), InvalidTokens> {
         let cost = self.0.cost(input_tokens, output_tokens)?;
-        self.0.charge(cost);
+        self.0.charge(self.0.bucket(), cost);
         Ok(())
     }
 }

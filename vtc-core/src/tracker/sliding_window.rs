@@ -5,7 +5,7 @@ use std::fmt;
 use super::account::Ledger;
 use super::upkeep::Upkeep;
 use super::{Account, EmptyUser, TokenTracker, TrackerBuilder, UpdateError, UserHandle};
-use crate::clock::{Clock, CoarseClock};
+use crate::clock::{Clock, CoarseClock, Tick};
 use crate::config::{ConfigError, TrackerConfig};
 use crate::extremes::Extremes;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SharedMap, Snapshot, snapshot};
@@ -45,9 +45,9 @@ pub struct SlidingWindowTracker<C = CoarseClock> {
     upkeep: Mutex<Upkeep>,
 }
 
-/// Shards of the map: enough that a sweep of one, a thousandth of the users, holds nobody up for long,
-/// and that threads seldom meet.
-const SHARDS: usize = 1024;
+/// Shards of the map: enough that threads seldom meet, and that to sweep one, some thousand of a million users, holds
+/// nobody up for a millisecond; few enough that their locks fit a core's cache.
+const SHARDS: usize = 256;
 
 // === impl SlidingWindowTracker ===
 
@@ -107,7 +107,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
         let now = self.ledger.bucket();
         let mut users = Vec::with_capacity(self.account_count());
         self.for_each_account(|account| {
-            let count = account.count_at(now);
+            let count = account.count(now);
             if !count.is_zero() {
                 users.push((account.shared_name(), count.as_f64()));
             }
@@ -128,11 +128,15 @@ impl<C: Clock> SlidingWindowTracker<C> {
     /// old one meanwhile; nobody waits. With a staleness of 0 every reader makes its own and waits for its turn.
     #[must_use]
     pub fn extremes(&self) -> Extremes {
+        self.extremes_at(self.ledger.clock.now())
+    }
+
+    /// [`SlidingWindowTracker::extremes`], for whoever just looked at the clock.
+    #[inline]
+    pub(crate) fn extremes_at(&self, now: Tick) -> Extremes {
         let last = self.last_extremes();
         let staleness = self.ledger.config.staleness;
-        let is_fresh = |extremes: &Extremes| {
-            !staleness.is_zero() && self.ledger.clock.now().since(extremes.as_of) <= staleness
-        };
+        let is_fresh = |extremes: &Extremes| !staleness.is_zero() && now.since(extremes.as_of) <= staleness;
         if is_fresh(&last) {
             return last;
         }
@@ -150,7 +154,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
     /// The extremes as last published, however old: a few nanoseconds.
     #[must_use]
     pub fn last_extremes(&self) -> Extremes {
-        **self.extremes.load()
+        self.extremes.with(|extremes| *extremes)
     }
 
     /// Publishes the extremes of now and closes the accounts of idle users, if it is time for that: the duty
@@ -167,7 +171,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
         if name.is_empty() {
             return None;
         }
-        self.accounts.get(name).or_else(|| self.is_full().then(|| Arc::clone(&self.overflow)))
+        self.accounts.with(name, Arc::clone).or_else(|| self.is_full().then(|| Arc::clone(&self.overflow)))
     }
 
     /// The account of that user, opened if there is none; the shared one if there is no room.
@@ -175,7 +179,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
         if name.is_empty() {
             return Err(EmptyUser);
         }
-        if let Some(account) = self.accounts.get(name) {
+        if let Some(account) = self.accounts.with(name, Arc::clone) {
             return Ok(account);
         }
         self.make_room();
@@ -200,7 +204,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
         self.accounts.retain(|account| {
             // `get_mut` succeeds if nobody else holds the account, and synchronizes with whoever last did.
             let keep = match Arc::get_mut(account) {
-                Some(account) => !account.count_at(now).is_zero(),
+                Some(account) => !account.count(now).is_zero(),
                 None => true,
             };
             closed += usize::from(!keep);
@@ -216,7 +220,8 @@ impl<C: Clock> SlidingWindowTracker<C> {
         self.accounts.for_each(|account| visit(account));
     }
 
-    pub(super) fn ledger(&self) -> &Ledger<C> {
+    #[inline]
+    pub(crate) fn ledger(&self) -> &Ledger<C> {
         &self.ledger
     }
 
@@ -235,7 +240,10 @@ impl<C: Clock> SlidingWindowTracker<C> {
 
 impl<C: Clock> TokenTracker for SlidingWindowTracker<C> {
     fn token_count(&self, user: &str) -> f64 {
-        self.account(user).map_or(0.0, |account| account.count().as_f64())
+        let now = self.ledger.bucket();
+        let count = self.accounts.with(user, |account| account.count(now));
+        // An unknown user, or one without a name: the slow way.
+        count.or_else(|| Some(self.account(user)?.count(now))).unwrap_or_default().as_f64()
     }
 
     fn update_token_count(
@@ -245,7 +253,11 @@ impl<C: Clock> TokenTracker for SlidingWindowTracker<C> {
         output_tokens: f64,
     ) -> Result<(), UpdateError> {
         let cost = self.ledger.config.weights.cost(input_tokens, output_tokens)?;
-        self.account_or_open(user)?.charge(cost);
+        let now = self.ledger.bucket();
+        // A known user is charged where it stands: keeping the account would cost two more read-modify-writes.
+        if self.accounts.with(user, |account| account.charge(now, cost)).is_none() {
+            self.account_or_open(user)?.charge(now, cost);
+        }
         Ok(())
     }
 

@@ -25,7 +25,7 @@ impl Upkeep {
         let as_of = ledger.clock.now();
         let bucket = ledger.window.bucket_of(as_of);
         let mut range = Range::default();
-        tracker.for_each_account(|account| range.include(account.count_at(bucket)));
+        tracker.for_each_account(|account| range.include(account.count(bucket)));
         let extremes = range.extremes(&ledger.config, as_of);
         // The adaptive bucket changes only here, so here is where it is shown: not once per request.
         metrics::gauge!("vtc_bucket_size_active").set(extremes.bucket);

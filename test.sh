@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Every check there is. Installs what it needs; on a bare machine that is Rust and this script.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+step() { printf '\n== %s\n' "$1"; }
+
+need() { # COMMAND PACKAGE: a program from the system's packages
+    command -v "$1" >/dev/null && return
+    step "installing $2"
+    as_root=(); [ "$(id -u)" = 0 ] || as_root=(sudo)
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2"
+}
+
+need cc build-essential
+need curl curl
+need python3 python3
+cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+# Tests run in the folders of their crates.
+[ -z "${VTC_TRACES:-}" ] || VTC_TRACES=$(realpath "$VTC_TRACES") && export VTC_TRACES
+
+step "format"
+cargo fmt --all --check
+
+step "lints"
+cargo clippy --workspace --all-targets --all-features -- -D warnings
+RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo clippy -p loom-tests --all-targets -- -D warnings
+
+step "a real engine for the gateway's tests"
+vtc-gateway/tests/real_pods/setup.sh
+
+step "tests"
+cargo test --workspace --all-features
+# Each benchmark once, so that none rots.
+cargo test -p vtc-bench --benches
+
+step "loom models"
+RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-3}" CARGO_TARGET_DIR=target/loom \
+    cargo test -p loom-tests
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+step "all checks passed"
