@@ -12,7 +12,12 @@ type Cell<T> = super::Mutex<Arc<T>>;
 /// A reader sees one whole value: the one last published, or, if a publication is under way, possibly the one
 /// before it. One thread never sees an older value after a newer one.
 #[derive(Debug)]
-pub struct Snapshot<T>(Arc<Cell<T>>);
+pub struct Snapshot<T> {
+    cell: Arc<Cell<T>>,
+    /// No other snapshot has it.
+    #[cfg(not(all(loom, feature = "loom")))]
+    number: usize,
+}
 
 /// The writing half. There is one per snapshot: it cannot be cloned, and publishing needs `&mut`,
 /// so that "single writer" is a type and not a promise.
@@ -25,7 +30,12 @@ pub fn snapshot<T: Send + Sync + 'static>(initial: T) -> (Publisher<T>, Snapshot
     let cell = Arc::new(Cell::from_pointee(initial));
     #[cfg(all(loom, feature = "loom"))]
     let cell = Arc::new(Cell::new(Arc::new(initial)));
-    (Publisher(Arc::clone(&cell)), Snapshot(cell))
+    let snapshot = Snapshot {
+        cell: Arc::clone(&cell),
+        #[cfg(not(all(loom, feature = "loom")))]
+        number: seen::next_number(),
+    };
+    (Publisher(cell), snapshot)
 }
 
 // === impl Snapshot ===
@@ -35,7 +45,7 @@ impl<T: Send + Sync + 'static> Snapshot<T> {
     /// Looks at the value: one load, unless it was replaced since this thread last looked.
     #[inline]
     pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        seen::with(&self.0, look)
+        seen::with(&self.cell, self.number, look)
     }
 }
 
@@ -43,14 +53,18 @@ impl<T: Send + Sync + 'static> Snapshot<T> {
 impl<T: Send + Sync + 'static> Snapshot<T> {
     /// Looks at the value.
     pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        let value = Arc::clone(&self.0.lock());
+        let value = Arc::clone(&self.cell.lock());
         look(&value)
     }
 }
 
 impl<T> Clone for Snapshot<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self {
+            cell: Arc::clone(&self.cell),
+            #[cfg(not(all(loom, feature = "loom")))]
+            number: self.number,
+        }
     }
 }
 
@@ -82,36 +96,41 @@ mod seen {
 
     use arc_swap::{ArcSwap, Cache};
 
-    use super::Arc;
+    use crate::sync::{Arc, AtomicUsize, Ordering};
 
-    /// A router has two snapshots; a thread seldom serves more than a few routers.
-    const SLOTS: usize = 8;
+    /// A router has two snapshots, made one after the other: threads that serve up to eight routers always find
+    /// what they saw last.
+    const SLOTS: usize = 16;
 
     struct Seen {
-        /// Where the snapshot lives. Nothing else can live there while `cache` holds it.
-        cell: usize,
+        number: usize,
         /// A `Cache<Arc<ArcSwap<T>>, Arc<T>>`.
         cache: Box<dyn Any>,
     }
+
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
 
     thread_local! {
         static SEEN: [Cell<Option<Seen>>; SLOTS] = const { [const { Cell::new(None) }; SLOTS] };
     }
 
+    pub(super) fn next_number() -> usize {
+        // Relaxed: only that the numbers differ matters.
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
     #[inline]
-    pub(super) fn with<T, R>(cell: &Arc<ArcSwap<T>>, look: impl FnOnce(&T) -> R) -> R
+    pub(super) fn with<T, R>(cell: &Arc<ArcSwap<T>>, number: usize, look: impl FnOnce(&T) -> R) -> R
     where
         T: Send + Sync + 'static,
     {
-        let address = Arc::as_ptr(cell) as usize;
-        // Cells are some ten words apart, at least.
-        let slot = (address >> 6) % SLOTS;
+        let slot = number % SLOTS;
         // Taken out while it is used, so that `look` may look at other snapshots, and at this one. A thread
         // that is coming to its end has no slots any more: it goes without.
         let mut seen = SEEN.try_with(|slots| slots[slot].take()).ok().flatten();
         let cache = seen
             .as_mut()
-            .filter(|seen| seen.cell == address)
+            .filter(|seen| seen.number == number)
             .and_then(|seen| seen.cache.downcast_mut::<Cache<Arc<ArcSwap<T>>, Arc<T>>>());
         if let Some(cache) = cache {
             let result = look(cache.load());
@@ -120,7 +139,7 @@ mod seen {
         }
         let mut cache = Cache::new(Arc::clone(cell));
         let result = look(cache.load());
-        let seen = Seen { cell: address, cache: Box::new(cache) };
+        let seen = Seen { number, cache: Box::new(cache) };
         let _ = SEEN.try_with(|slots| slots[slot].set(Some(seen)));
         result
     }
