@@ -1,4 +1,87 @@
-//! Fair sharing of large language models among many users.
+//! Fair sharing of large language models among many users: who has been served how much, and where a request goes.
+//!
+//! A *virtual token counter* charges each user for the tokens served, weighted by what they cost: by default 1 for
+//! a token that is read and 2 for one that is written. This crate keeps those counters over a sliding window, for
+//! any number of threads without a lock on the way, and routes requests to pods by them: AIBrix's `vtc-basic` and
+//! some classic policies. It has no runtime, no thread, no I/O and no `unsafe`.
+//!
+//! Source: Sheng et al., *Fairness in Serving Large Language Models*, OSDI'24; the package
+//! `pkg/plugins/gateway/algorithms/vtc` of AIBrix.
+//!
+//! # Drawbacks first
+//!
+//! - **It spreads, it does not queue.** `vtc-basic` moves users with much service and users with little to
+//!   different pods. It holds nobody back: if all pods are full, everybody waits in them.
+//! - **The window is in buckets.** A charge counts for the window and up to one bucket more (by default five
+//!   minutes and five seconds). Narrower buckets cost 8 bytes each per user.
+//! - **Estimates rule until the truth is known.** A request is charged its estimate when it is routed; how good a
+//!   decision is between then and its settlement depends on the estimator.
+//! - **Refreshing the extremes visits every user**, some 50 ns each, every [`staleness`](TrackerConfig::staleness)
+//!   (100 ms). With very many users lengthen it, or have somebody else do it:
+//!   [`upkeep`](SlidingWindowTracker::upkeep).
+//! - **A thread keeps the last snapshots it saw** alive while it lives: a table of pods and a few numbers.
+//!
+//! # How it works
+//!
+//! ```text
+//! request -> Router::route            look: the user's count, the extremes, the pods
+//!              policy.choose(&View)   decide: plain numbers in, a position out
+//!              Ticket                 remember: the estimate on the account, a place on the pod
+//! response -> Ticket::settle          replace the estimate by the usage, leave the place: once
+//! ```
+//!
+//! A user's account is a ring of atomic buckets with a running total. Accounts are found by name through a map of
+//! sharded locks; a [`UserHandle`] skips it. The smallest and the largest count of all users are an immutable
+//! snapshot that one writer at a time replaces ([`Extremes`]), and so is the table of pods ([`PodTable`]). A
+//! [`Ticket`] is what a decision took, and gives it back exactly once, whichever of its endings comes first.
+//!
+//! Users who have no tokens left and to whom nobody holds a handle or a ticket are forgotten within two windows.
+//! Beyond [`max_users`](TrackerConfig::max_users) newcomers share one account.
+//!
+//! # How to use it
+//!
+//! ```
+//! use vtc_core::{RouteRequest, Router, SimpleTokenEstimator, VtcConfig};
+//!
+//! let router = Router::new(VtcConfig::from_env()?)?;
+//! router.pods().set(["pod-0", "pod-1", "pod-2"]);
+//!
+//! let prompt = "Why is the sky blue?";
+//! let request = RouteRequest::from_text(Some("alice"), prompt, &SimpleTokenEstimator::default());
+//! let ticket = router.route(&request)?;
+//! println!("send it to {}", ticket.pod().name());
+//!
+//! // Its stream: what passes the reservation is charged as it goes.
+//! ticket.progress(5.0, 100.0)?;
+//! // Its end: the usage that the pod reports.
+//! ticket.settle(6.0, 120.0)?;
+//!
+//! let extremes = router.tracker().extremes();
+//! println!("{} users have between {} and {} tokens", extremes.users, extremes.min, extremes.max);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Tests and simulations script the time with a [`ManualClock`]: [`Router::with_clock`].
+//!
+//! # What a concurrent reader may see
+//!
+//! | read | what it shows | how old |
+//! | --- | --- | --- |
+//! | a user's count | every charge whose call had returned, nothing that expired; a charge or an expiry that another thread is in the middle of may show or not. Never negative, never more than was charged | not at all |
+//! | [`extremes`](SlidingWindowTracker::extremes) | the range of such counts, each read once, one after the other | at most [`staleness`](TrackerConfig::staleness), and the time that the one reader who renews it takes; with 0, not at all |
+//! | [`last_extremes`](SlidingWindowTracker::last_extremes) | the same | since the last renewal |
+//! | [`users`](SlidingWindowTracker::users) | every user that is there throughout; one that comes or goes meanwhile maybe | not at all |
+//! | the table of pods | one whole table | since the last [`set`](Pods::set) |
+//! | a pod's requests in flight | a number that was right at some moment during the call | not at all |
+//!
+//! Several reads are several moments: nothing holds the world still between them.
+//!
+//! # Features
+//!
+//! - `serde`: configuration and snapshots can be serialized; durations as text (`"100ms"`).
+//! - `loom`: for the models, together with `--cfg loom`; does nothing alone.
+//!
+//! Metrics go through the `metrics` facade: the gauge `vtc_bucket_size_active`.
 #![forbid(unsafe_code)]
 // Clippy knows a type through every re-export, so it would object to the facade's names too. That only
 // `sync.rs` names `std`'s is held by `tests/facade.rs` instead.
@@ -32,6 +115,11 @@ pub use self::tokens::{InvalidTokens, TokenWeights, Tokens};
 pub use self::tracker::{
     EmptyUser, SlidingWindowTracker, TokenTracker, TrackerBuilder, UpdateError, UserHandle,
 };
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
 
 /// What the models in `loom-tests` need to see. Not part of the interface; absent from every other build.
 #[cfg(all(loom, feature = "loom"))]

@@ -1,6 +1,6 @@
 //! Where a request goes: a policy looks at plain numbers and chooses. It changes nothing.
 //!
-//! A new policy is one file in this folder and one line in [`ALL`].
+//! A new policy is one file in this folder and one line in the list below.
 
 mod least_request;
 mod power_of_two;
