@@ -1,6 +1,5 @@
 //! Publication: readers see whole values, and never an older one after a newer one.
 #![cfg(loom)]
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
 

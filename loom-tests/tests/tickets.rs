@@ -1,6 +1,5 @@
 //! A ticket's endings, and the count of requests in flight.
 #![cfg(loom)]
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use loom::sync::Arc;
 use loom::thread;

@@ -65,3 +65,41 @@ fn a_charge_against_the_closing_of_its_account() {
         assert_eq!(tracker.account_count(), 1);
     });
 }
+
+/// A charge through a handle against the closing of idle accounts: the account that somebody holds stays the user's.
+#[test]
+fn a_handle_against_the_closing_of_its_account() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let tracker = tracker(&clock, 10);
+        let alice = tracker.user("alice").unwrap();
+        clock.advance(Duration::from_millis(2));
+        let closer = {
+            let tracker = Arc::clone(&tracker);
+            thread::spawn(move || tracker.upkeep())
+        };
+        alice.charge(2.0, 0.0).unwrap();
+        drop(alice);
+        closer.join().unwrap();
+        assert_eq!(tracker.token_count("alice"), 2.0);
+        assert_eq!(tracker.account_count(), 1);
+    });
+}
+
+/// A newcomer against the closing of idle accounts: the account, new and still without tokens, is not closed under it.
+#[test]
+fn a_newcomer_against_the_closing_of_idle_accounts() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let tracker = tracker(&clock, 10);
+        clock.advance(Duration::from_millis(2));
+        let closer = {
+            let tracker = Arc::clone(&tracker);
+            thread::spawn(move || tracker.upkeep())
+        };
+        tracker.update_token_count("alice", 2.0, 0.0).unwrap();
+        closer.join().unwrap();
+        assert_eq!(tracker.token_count("alice"), 2.0);
+        assert_eq!(tracker.account_count(), 1);
+    });
+}

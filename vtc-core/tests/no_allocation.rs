@@ -1,5 +1,4 @@
 //! The hot path allocates nothing for a user who is known.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
 

@@ -4,7 +4,6 @@
 //! 2. The extremes range over the positive counts, and are the configured ones if there is none.
 //! 3. A handle and a name are the same account.
 //! 4. Closing idle accounts changes no count.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
