@@ -105,6 +105,7 @@ fn mend_05_idle_users_leave_and_invented_names_are_bounded() {
     // Those beyond the cap share one account: to invent another name is to be charged for all of them.
     assert_eq!(tracker.token_count("invented-99999"), 99_001.0);
     assert_eq!(tracker.token_count("never seen before"), 99_001.0);
+    assert_eq!(tracker.max_token_count(), 99_001.0, "the shared account is a user like any other");
 
     let session = tracker.user("honest").unwrap();
     // Nobody asks for anything but charges: still the idle ones go.

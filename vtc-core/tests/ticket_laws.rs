@@ -79,6 +79,22 @@ fn a_stream_that_passes_its_reservation_is_charged_as_it_goes() {
 }
 
 #[test]
+fn a_stream_that_reported_more_than_it_took_is_charged_what_it_took() {
+    let clock = ManualClock::new();
+    let router = router(&clock);
+    let ticket = route(&router);
+    clock.advance(Duration::from_secs(100));
+    ticket.progress(10.0, 100.0).unwrap();
+    assert_eq!(router.tracker().token_count("alice"), 210.0);
+    ticket.settle(10.0, 30.0).unwrap();
+    assert_eq!(
+        router.tracker().token_count("alice"),
+        70.0,
+        "50 came back from the reservation, 90 from the excess"
+    );
+}
+
+#[test]
 fn a_refund_goes_to_the_bucket_of_the_charge_and_is_moot_after_the_window() {
     let clock = ManualClock::new();
     let router = router(&clock);

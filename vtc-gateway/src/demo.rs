@@ -10,6 +10,8 @@ pub mod pod;
 pub mod text;
 pub mod traffic;
 
+use std::time::Duration;
+
 use anyhow::Context;
 use futures_util::future::join_all;
 
@@ -37,6 +39,8 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let file = SettingsFile {
         listen: Some(args.listen.clone()),
         pods: pods.iter().map(setting).collect(),
+        // Nobody waits for the end of a made-up story.
+        grace: Some(Duration::from_secs(1)),
         ..SettingsFile::default()
     };
     let serving = server::start(&Settings::new(file, variable)?).await?;

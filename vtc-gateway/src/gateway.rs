@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderMap;
 use metrics_exporter_prometheus::PrometheusHandle;
+use vtc_actor::TrackerHandle;
 use vtc_core::{Policy, Router, SimpleTokenEstimator};
 
 use crate::error::GatewayError;
@@ -14,7 +15,8 @@ use crate::settings::{Limits, Settings};
 /// The state behind every request.
 #[derive(Debug)]
 pub struct Gateway {
-    router: Arc<Router>,
+    /// Kept, because the actor that does the periodic duties ends with its last handle.
+    tracker: TrackerHandle,
     fleet: Arc<FleetCell>,
     estimator: SimpleTokenEstimator,
     limits: Limits,
@@ -28,12 +30,12 @@ pub struct Gateway {
 impl Gateway {
     pub(crate) fn new(
         settings: &Settings,
-        router: Arc<Router>,
+        tracker: TrackerHandle,
         fleet: Arc<FleetCell>,
         metrics: PrometheusHandle,
     ) -> Self {
         Self {
-            router,
+            tracker,
             fleet,
             estimator: SimpleTokenEstimator::default(),
             limits: settings.limits,
@@ -46,7 +48,7 @@ impl Gateway {
     /// Who has used how much, and the policies.
     #[must_use]
     pub fn router(&self) -> &Router {
-        &self.router
+        self.tracker.router()
     }
 
     /// The pods.
@@ -61,8 +63,8 @@ impl Gateway {
     /// [`GatewayError::Policy`] if the header names none that there is.
     pub fn policy(&self, headers: &HeaderMap) -> Result<&dyn Policy, GatewayError> {
         match headers.get(&ROUTING_STRATEGY) {
-            Some(name) => Ok(self.router.policy(&String::from_utf8_lossy(name.as_bytes()))?),
-            None => Ok(self.router.default_policy()),
+            Some(name) => Ok(self.router().policy(&String::from_utf8_lossy(name.as_bytes()))?),
+            None => Ok(self.router().default_policy()),
         }
     }
 

@@ -69,9 +69,9 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let router = Arc::new(Router::new(settings.vtc.clone()).map_err(SettingsError::from)?);
     // The actor refreshes the extremes and closes idle accounts, so that no request has to. Requests go to the
     // core directly.
-    TrackerHandle::start(Arc::clone(&router), HandleConfig::default()).map_err(SettingsError::from)?;
+    let tracker = TrackerHandle::start(router, HandleConfig::default()).map_err(SettingsError::from)?;
     let fleet = Arc::new(FleetCell::default());
-    let gateway = Data::new(Gateway::new(settings, router, Arc::clone(&fleet), metrics));
+    let gateway = Data::new(Gateway::new(settings, tracker, Arc::clone(&fleet), metrics));
 
     let upstream_settings = settings.upstream;
     let app = {

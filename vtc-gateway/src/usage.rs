@@ -6,6 +6,8 @@ mod tally;
 mod tests;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 pub use self::stream_part::StreamPart;
 pub use self::tally::Tally;
@@ -23,14 +25,26 @@ pub struct Usage {
 
 /// The `usage` of a whole JSON answer of any endpoint, or nothing if there is none that can be read.
 /// One pass over the body.
+///
+/// llama.cpp gives several choices with the usage and the timings of only one of them: if the two agree, the
+/// others are taken to be as long as that one.
 #[must_use]
 pub fn usage_of_response(body: &[u8]) -> Option<Usage> {
     #[derive(Deserialize)]
-    struct Response {
+    struct Response<'a> {
         usage: Option<Wire>,
+        choices: Option<Vec<IgnoredAny>>,
+        #[serde(borrow)]
+        timings: Option<&'a RawValue>,
     }
-    let response: Response = serde_json::from_slice(body).ok()?;
-    response.usage.and_then(Wire::read)
+    let response: Response<'_> = serde_json::from_slice(body).ok()?;
+    let usage = response.usage.and_then(Wire::read)?;
+    let of_one_choice = response.timings.and_then(|timings| Usage::of_timings(timings.get()));
+    let choices = match response.choices {
+        Some(choices) if of_one_choice == Some(usage) => choices.len().max(1) as u64,
+        _ => 1,
+    };
+    Some(Usage { output_tokens: usage.output_tokens.saturating_mul(choices), ..usage })
 }
 
 /// `usage` as it is written: under OpenAI's older names or its newer ones, possibly under both.

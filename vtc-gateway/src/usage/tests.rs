@@ -30,6 +30,27 @@ fn the_usage_of_a_whole_answer_is_read_under_all_its_names() {
 }
 
 #[test]
+fn the_choices_that_llama_cpp_does_not_count_are_taken_to_be_as_long_as_the_one_it_does() {
+    let read = |choices: &str, counted: u64, timings: &str| {
+        let usage = format!(
+            r#""usage":{{"completion_tokens":{counted},"prompt_tokens":25,"prompt_tokens_details":{{"cached_tokens":24}}}}"#
+        );
+        usage_of_response(format!("{{{choices},{usage}{timings}}}").as_bytes())
+    };
+    let timings = r#","timings":{"cache_n":24,"prompt_n":1,"prompt_ms":0.2,"predicted_n":3}"#;
+    let three = r#""choices":[{"text":"x","index":0},{"text":"y","index":1},{"text":"z","index":2}]"#;
+    assert_eq!(read(three, 3, timings), Some(usage(25, 9, 24)));
+    assert_eq!(read(r#""choices":[{"text":"x"}]"#, 3, timings), Some(usage(25, 3, 24)));
+    assert_eq!(read(r#""choices":[]"#, 3, timings), Some(usage(25, 3, 24)));
+    assert_eq!(read(three, 8, timings), Some(usage(25, 8, 24)), "a sum stays a sum");
+    assert_eq!(read(three, 3, ""), Some(usage(25, 3, 24)), "another server");
+    assert_eq!(
+        read(three, u64::MAX, &timings.replace("3}", &format!("{}}}", u64::MAX))),
+        Some(usage(25, u64::MAX, 24))
+    );
+}
+
+#[test]
 fn an_answer_without_readable_usage_has_none() {
     for body in [
         "",
