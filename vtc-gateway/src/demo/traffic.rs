@@ -2,7 +2,7 @@
 //! who ask for something short about once a second.
 //!
 //! Each second a line says what everybody got. Without fairness the whale's requests fill the pods
-//! and the light users wait behind them; with it, they do not notice the whale.
+//! and the light users wait behind them; with it, they hardly notice the whale.
 
 mod question;
 mod scoreboard;
