@@ -4,7 +4,8 @@ mod env;
 
 use std::time::Duration;
 
-use crate::policy::{self, UnknownPolicy, VtcBasic};
+use crate::policy::{self, ScoringConfig, VtcBasic};
+use crate::setting::{ConfigError, not_negative};
 use crate::tokens::TokenWeights;
 use crate::window::Window;
 
@@ -61,22 +62,6 @@ pub struct TrackerConfig {
     pub max_users: usize,
 }
 
-/// The weights of `vtc-basic`'s score.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
-pub struct ScoringConfig {
-    /// Running requests at which a pod's utilization term is 1; positive. Default 100.
-    pub max_pod_load: f64,
-    /// Weight of the fairness term; not negative. Default 1.
-    pub fairness_weight: f64,
-    /// Weight of the utilization term; not negative. Default 1.
-    pub utilization_weight: f64,
-}
-
 /// The unit in which a window is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
@@ -90,18 +75,6 @@ pub enum TimeUnit {
     Minutes,
     /// 3,600 s.
     Hours,
-}
-
-/// A setting that is not allowed: which one, what it was and what would be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {value:?} is not allowed; give {allowed}")]
-pub struct ConfigError {
-    /// The field, or the environment variable.
-    pub field: String,
-    /// What was given.
-    pub value: String,
-    /// What is allowed, as words that follow "give".
-    pub allowed: String,
 }
 
 /// More buckets than this are a mistake: 800 kB per user.
@@ -212,28 +185,6 @@ impl Default for TrackerConfig {
     }
 }
 
-// === impl ScoringConfig ===
-
-impl ScoringConfig {
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// The first field that is not allowed.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        if !(self.max_pod_load.is_finite() && self.max_pod_load > 0.0) {
-            return Err(ConfigError::new("max_pod_load", self.max_pod_load, "a finite number above 0"));
-        }
-        not_negative("fairness_weight", self.fairness_weight)?;
-        not_negative("utilization_weight", self.utilization_weight)
-    }
-}
-
-impl Default for ScoringConfig {
-    fn default() -> Self {
-        Self { max_pod_load: 100.0, fairness_weight: 1.0, utilization_weight: 1.0 }
-    }
-}
-
 // === impl TimeUnit ===
 
 impl TimeUnit {
@@ -252,29 +203,6 @@ impl TimeUnit {
             Self::Milliseconds => Duration::from_millis(1),
             Self::Seconds | Self::Minutes | Self::Hours => Duration::from_secs(1),
         }
-    }
-}
-
-// === impl ConfigError ===
-
-impl ConfigError {
-    /// `allowed` completes the sentence "give …".
-    pub fn new(field: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
-        Self { field: field.into(), value: value.to_string(), allowed: allowed.into() }
-    }
-}
-
-impl UnknownPolicy {
-    pub(crate) fn of_field(self, field: &str) -> ConfigError {
-        ConfigError::new(field, self.name, format!("one of {}", policy::NAMES.join(", ")))
-    }
-}
-
-fn not_negative(field: &str, value: f64) -> Result<(), ConfigError> {
-    if value.is_finite() && value >= 0.0 {
-        Ok(())
-    } else {
-        Err(ConfigError::new(field, value, "a finite number that is not negative"))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The least and the most that any user has, and the adaptive bucket that follows from them.
 
 use crate::clock::Tick;
-use crate::config::TrackerConfig;
 use crate::tokens::Tokens;
 
 /// The range of the users' counts at one moment: an immutable snapshot.
@@ -34,9 +33,9 @@ pub(crate) struct Range {
 // === impl Extremes ===
 
 impl Extremes {
-    /// What is reported while nobody has tokens.
-    pub(crate) fn of_nobody(config: &TrackerConfig, as_of: Tick) -> Self {
-        Range::default().extremes(config, as_of)
+    /// What is reported while nobody has tokens: the configured least and most.
+    pub(crate) fn of_nobody(least: f64, most: f64, as_of: Tick) -> Self {
+        Range::default().extremes(least, most, as_of)
     }
 }
 
@@ -52,18 +51,13 @@ impl Range {
         }
     }
 
-    pub(crate) fn extremes(&self, config: &TrackerConfig, as_of: Tick) -> Extremes {
+    /// The range; `least` and `most` while it is empty. `least` is the bucket's floor, too.
+    pub(crate) fn extremes(&self, least: f64, most: f64, as_of: Tick) -> Extremes {
         let (min, max) = match self.users {
-            0 => (config.min_tokens, config.max_tokens),
+            0 => (least, most),
             _ => (self.min.as_f64(), self.max.as_f64()),
         };
-        Extremes {
-            min,
-            max,
-            users: self.users,
-            bucket: f64::midpoint(min, max).max(config.min_tokens),
-            as_of,
-        }
+        Extremes { min, max, users: self.users, bucket: f64::midpoint(min, max).max(least), as_of }
     }
 }
 
@@ -79,11 +73,10 @@ mod tests {
 
     #[test]
     fn the_bucket_is_the_middle_of_the_range_but_not_below_its_floor() {
-        let config = TrackerConfig::default();
         let of = |counts: &[f64]| {
             let mut range = Range::default();
             counts.iter().for_each(|count| range.include(Tokens::new(*count).unwrap()));
-            range.extremes(&config, Tick::ZERO)
+            range.extremes(1000.0, 8000.0, Tick::ZERO)
         };
         assert_eq!((of(&[]).min, of(&[]).max, of(&[]).bucket), (1000.0, 8000.0, 4500.0));
         assert_eq!((of(&[0.0]).users, of(&[0.0]).max), (0, 8000.0));

@@ -99,6 +99,7 @@ mod pods;
 pub mod policy;
 mod ring;
 mod router;
+mod setting;
 mod sync;
 mod ticket;
 mod tokens;
@@ -106,13 +107,14 @@ mod tracker;
 mod window;
 
 pub use self::clock::{Clock, CoarseClock, ManualClock, PreciseClock, Tick};
-pub use self::config::{ConfigError, ScoringConfig, TimeUnit, TrackerConfig, VtcConfig};
+pub use self::config::{TimeUnit, TrackerConfig, VtcConfig};
 pub use self::estimator::{SimpleTokenEstimator, TokenEstimator};
 pub use self::extremes::Extremes;
 pub use self::noise::Noise;
 pub use self::pods::{Pod, PodTable, Pods};
-pub use self::policy::{Policies, Policy, UnknownPolicy};
+pub use self::policy::{Policies, Policy, ScoringConfig, UnknownPolicy};
 pub use self::router::{RouteError, RouteRequest, Router};
+pub use self::setting::ConfigError;
 pub use self::ticket::Ticket;
 pub use self::tokens::{InvalidTokens, TokenWeights, Tokens};
 pub use self::tracker::{

@@ -14,10 +14,10 @@ pub use self::least_request::LeastRequest;
 pub use self::power_of_two::PowerOfTwo;
 pub use self::random::Random;
 pub use self::round_robin::RoundRobin;
-pub use self::vtc_basic::{Polarity, VtcBasic};
-use crate::config::ScoringConfig;
+pub use self::vtc_basic::{Polarity, ScoringConfig, VtcBasic};
 use crate::extremes::Extremes;
 use crate::noise::Noise;
+use crate::setting::ConfigError;
 
 /// Chooses a pod.
 pub trait Policy: fmt::Debug + Send + Sync {
@@ -93,6 +93,15 @@ pub const NAMES: [&str; ALL.len()] = {
 /// Whether a policy has that name.
 pub(crate) fn check_name(name: &str) -> Result<(), UnknownPolicy> {
     if NAMES.contains(&name) { Ok(()) } else { Err(UnknownPolicy { name: name.to_owned() }) }
+}
+
+// === impl UnknownPolicy ===
+
+impl UnknownPolicy {
+    /// The same, of a setting.
+    pub(crate) fn of_field(self, field: &str) -> ConfigError {
+        ConfigError::new(field, self.name, format!("one of {}", NAMES.join(", ")))
+    }
 }
 
 // === impl Policies ===

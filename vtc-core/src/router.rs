@@ -1,11 +1,12 @@
 //! A request's way through the core: look, decide, charge.
 
 use crate::clock::{Clock, CoarseClock, Tick};
-use crate::config::{ConfigError, VtcConfig};
+use crate::config::VtcConfig;
 use crate::estimator::TokenEstimator;
 use crate::noise::Noise;
 use crate::pods::{Pod, PodTable, Pods};
 use crate::policy::{Policies, Policy, UnknownPolicy, View, VtcBasic};
+use crate::setting::ConfigError;
 use crate::sync::Arc;
 use crate::ticket::Ticket;
 use crate::tokens::{InvalidTokens, Tokens};

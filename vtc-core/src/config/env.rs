@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use super::{ConfigError, TimeUnit, VtcConfig};
+use super::{TimeUnit, VtcConfig};
+use crate::setting::ConfigError;
 
 const WINDOW_SIZE: &str = "AIBRIX_ROUTER_VTC_TOKEN_TRACKER_WINDOW_SIZE";
 const TIME_UNIT: &str = "AIBRIX_ROUTER_VTC_TOKEN_TRACKER_TIME_UNIT";

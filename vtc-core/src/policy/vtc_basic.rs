@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Policy, View};
-use crate::config::ScoringConfig;
+use crate::setting::{ConfigError, not_negative, positive};
 
 /// AIBrix's policy. For the ready pods 0 to n - 1 and the user's count `u` before this request:
 ///
@@ -25,6 +25,22 @@ pub struct VtcBasic {
     scoring: ScoringConfig,
 }
 
+/// The weights of `vtc-basic`'s score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct ScoringConfig {
+    /// Running requests at which a pod's utilization term is 1; positive. Default 100.
+    pub max_pod_load: f64,
+    /// Weight of the fairness term; not negative. Default 1.
+    pub fairness_weight: f64,
+    /// Weight of the utilization term; not negative. Default 1.
+    pub utilization_weight: f64,
+}
+
 /// Which end of a list of scores is the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polarity {
@@ -36,6 +52,26 @@ pub enum Polarity {
 
 /// The noise that separates equal scores.
 const NOISE_SPAN: f64 = 0.1;
+
+// === impl ScoringConfig ===
+
+impl ScoringConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field that is not allowed.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        positive("max_pod_load", self.max_pod_load)?;
+        not_negative("fairness_weight", self.fairness_weight)?;
+        not_negative("utilization_weight", self.utilization_weight)
+    }
+}
+
+impl Default for ScoringConfig {
+    fn default() -> Self {
+        Self { max_pod_load: 100.0, fairness_weight: 1.0, utilization_weight: 1.0 }
+    }
+}
 
 // === impl VtcBasic ===
 

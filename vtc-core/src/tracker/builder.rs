@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::SlidingWindowTracker;
 use crate::clock::{Clock, CoarseClock};
-use crate::config::{ConfigError, TimeUnit, TrackerConfig};
+use crate::config::{TimeUnit, TrackerConfig};
+use crate::setting::ConfigError;
 use crate::tokens::TokenWeights;
 
 /// The options of a tracker; what is not said is [`TrackerConfig::default`].

@@ -6,8 +6,9 @@ use super::account::Ledger;
 use super::upkeep::Upkeep;
 use super::{Account, EmptyUser, TokenTracker, TrackerBuilder, UpdateError, UserHandle};
 use crate::clock::{Clock, CoarseClock, Tick};
-use crate::config::{ConfigError, TrackerConfig};
+use crate::config::TrackerConfig;
 use crate::extremes::Extremes;
+use crate::setting::ConfigError;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SharedMap, Snapshot, snapshot};
 
 /// Counts each user's tokens over a sliding window.
@@ -69,7 +70,8 @@ impl<C: Clock> SlidingWindowTracker<C> {
     /// The first setting that is not allowed.
     pub fn new(config: TrackerConfig, clock: C) -> Result<Self, ConfigError> {
         config.validate()?;
-        let (publisher, extremes) = snapshot(Extremes::of_nobody(&config, clock.now()));
+        let (publisher, extremes) =
+            snapshot(Extremes::of_nobody(config.min_tokens, config.max_tokens, clock.now()));
         let ledger = Arc::new(Ledger { window: config.window(), clock, config });
         Ok(Self {
             accounts: SharedMap::new(SHARDS.min(ledger.config.max_users)),

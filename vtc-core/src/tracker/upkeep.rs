@@ -26,7 +26,7 @@ impl Upkeep {
         let bucket = ledger.window.bucket_of(as_of);
         let mut range = Range::default();
         tracker.for_each_account(|account| range.include(account.count(bucket)));
-        let extremes = range.extremes(&ledger.config, as_of);
+        let extremes = range.extremes(ledger.config.min_tokens, ledger.config.max_tokens, as_of);
         // The adaptive bucket changes only here, so here is where it is shown: not once per request.
         metrics::gauge!("vtc_bucket_size_active").set(extremes.bucket);
         self.publisher.publish(Arc::new(extremes));
