@@ -16,9 +16,8 @@
 //!   minutes and five seconds). Narrower buckets cost 8 bytes each per user.
 //! - **Estimates rule until the truth is known.** A request is charged its estimate when it is routed; how good a
 //!   decision is between then and its settlement depends on the estimator.
-//! - **Refreshing the extremes visits every user**, some 50 ns each, every [`staleness`](TrackerConfig::staleness)
-//!   (100 ms). With very many users lengthen it, or have somebody else do it:
-//!   [`upkeep`](SlidingWindowTracker::upkeep).
+//! - **Refreshing the extremes visits every user**, every [`staleness`](TrackerConfig::staleness) (100 ms). With very
+//!   many users lengthen it, or have somebody else do it: [`upkeep`](SlidingWindowTracker::upkeep).
 //! - **A thread keeps the last snapshots it saw** alive while it lives: a table of pods and a few numbers.
 //!
 //! # How it works
