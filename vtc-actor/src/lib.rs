@@ -7,12 +7,11 @@
 //!
 //! # Drawbacks first
 //!
-//! - **A message costs several calls.** Routing takes some 100 ns in the core. The trip through a mailbox
-//!   adds some 400 ns within a thread, and from one thread to another several microseconds to tens of them.
+//! - **A message costs several times the call.** It takes a trip through a mailbox and back, and from one thread to
+//!   another two wake-ups; the call in the core is some dozens of instructions and a few atomics.
 //! - **An actor is one thread.** Calls into the core scale with the cores, messages do not.
-//! - **The upkeep holds the actor's thread**: O(users), up to some 100 ms for a million. With that many, give
-//!   the actor [an arbiter of its own](TrackerHandle::start_in), and allow a
-//!   [staleness](vtc_core::TrackerConfig::staleness) of several upkeeps, else readers refresh in between.
+//! - **The upkeep holds the actor's thread**: it is O(users). With very many, give the actor
+//!   [an arbiter of its own](TrackerHandle::start_in) and lengthen the staleness.
 //! - **No priority.** Messages are served in the order in which they come.
 //!
 //! # When to use which

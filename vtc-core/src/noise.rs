@@ -10,7 +10,7 @@
 pub struct Noise(u64);
 
 impl Noise {
-    /// A fresh draw from the thread's generator, some 2 ns. Not for secrets.
+    /// A fresh draw from the thread's generator. Not for secrets.
     #[inline]
     #[must_use]
     pub fn draw() -> Self {

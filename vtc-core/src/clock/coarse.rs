@@ -2,7 +2,7 @@
 
 use super::{Clock, Tick};
 
-/// The default clock: a read of the kernel's coarse monotonic clock, some 5 ns.
+/// The default clock: a read of the kernel's coarse monotonic clock, a few nanoseconds.
 ///
 /// It moves in steps of the kernel's timer, 1 to 10 ms. That is far finer than a bucket of one second;
 /// with a window in milliseconds take a [`PreciseClock`](super::PreciseClock).

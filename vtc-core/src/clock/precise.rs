@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Clock, Tick};
 
-/// A clock of nanosecond resolution, some 25 ns to read: for windows in milliseconds.
+/// A clock of nanosecond resolution, several times as dear to read as the coarse one: for windows in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct PreciseClock {
     origin: Instant,
