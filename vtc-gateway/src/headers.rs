@@ -67,10 +67,10 @@ pub fn request_id(client: &HeaderMap) -> HeaderValue {
 }
 
 fn end_to_end(headers: &HeaderMap, less: &[HeaderName]) -> HeaderMap {
-    // `connection` may name further headers that are about this connection.
-    let named = headers.get(CONNECTION).and_then(|names| names.to_str().ok()).unwrap_or_default();
-    let is_named =
-        |name: &HeaderName| named.split(',').any(|other| other.trim().eq_ignore_ascii_case(name.as_str()));
+    // `connection` may name further headers that are about this connection, and may stand more than once.
+    let named = headers.get_all(CONNECTION).filter_map(|names| names.to_str().ok());
+    let named: Vec<&str> = named.flat_map(|names| names.split(',')).map(str::trim).collect();
+    let is_named = |name: &HeaderName| named.iter().any(|other| other.eq_ignore_ascii_case(name.as_str()));
     let mut passed = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         if !HOP_BY_HOP.contains(name) && !less.contains(name) && !is_named(name) {

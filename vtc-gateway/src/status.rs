@@ -2,13 +2,15 @@
 
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Query};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
+use crate::headers::{REQUEST_ID, request_id};
 use crate::metrics;
+use crate::request::RequestError;
 
 /// `GET /v1/vtc/users`.
 #[derive(Debug, Serialize)]
@@ -70,7 +72,11 @@ pub async fn models(gateway: Data<Gateway>) -> HttpResponse {
 }
 
 /// `GET /v1/vtc/users?limit=N`: who has used how much.
-pub async fn users(gateway: Data<Gateway>, query: Query<UsersQuery>) -> HttpResponse {
+pub async fn users(gateway: Data<Gateway>, query: Result<Query<UsersQuery>, Error>) -> HttpResponse {
+    let Ok(query) = query else {
+        let error = RequestError::Wrong { param: "limit", wanted: "a whole number, 0 or more" };
+        return GatewayError::Request(error).error_response();
+    };
     let tracker = gateway.router().tracker();
     let mut users: Vec<_> =
         tracker.users().into_iter().map(|(user, tokens)| User { user: user.to_string(), tokens }).collect();
@@ -125,5 +131,7 @@ pub async fn prometheus(gateway: Data<Gateway>) -> HttpResponse {
 /// Anything else.
 pub async fn nothing(request: HttpRequest) -> HttpResponse {
     let (method, path) = (request.method().to_string(), request.path().to_owned());
-    GatewayError::NotFound { method, path }.error_response()
+    let mut response = GatewayError::NotFound { method, path }.error_response();
+    response.headers_mut().insert(REQUEST_ID, request_id(request.headers()));
+    response
 }

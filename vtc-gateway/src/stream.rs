@@ -19,10 +19,10 @@ use crate::view::ClientView;
 
 /// The body of a streamed reply. It owns the ticket: whichever way it ends, the ticket ends with it.
 ///
-/// - At the end of the stream the ticket is settled with the usage that the pod told.
+/// - At `[DONE]`, the last event, the ticket is settled with the usage that the pod told.
 /// - If the client leaves, actix drops this body: the connection to the pod closes, which cancels its request, and
 ///   the ticket is abandoned: what was delivered is charged.
-/// - If the pod breaks off, the client gets an error event, and what was delivered is charged.
+/// - If the pod breaks off before that, the client gets an error event, and what was delivered is charged.
 ///
 /// Every event that has come in whole is passed on at once.
 pub struct MeteredStream {
@@ -103,20 +103,24 @@ impl MeteredStream {
         }
     }
 
-    fn end(&mut self) {
+    /// No more bytes come. However they ended: behind the last event the stream is complete.
+    fn end(&mut self, reason: &dyn std::fmt::Display) {
         self.ended = true;
-        self.settle();
-        self.ready.extend(self.splitter.finish());
+        // What came of an event may be all of it but the blank line.
+        let rest = self.splitter.finish().and_then(|rest| self.take_event(rest));
+        if self.ticket.has_ended() {
+            self.ready.extend(rest);
+        } else {
+            self.break_off(rest, reason);
+        }
     }
 
-    fn break_off(&mut self, reason: &dyn std::fmt::Display) {
-        self.ended = true;
+    fn break_off(&mut self, rest: Option<Bytes>, reason: &dyn std::fmt::Display) {
         self.ticket.close();
         tracing::warn!(pod = self.ticket.pod().name(), %reason, "a pod broke off its stream");
         let error = openai_error("the pod broke off its answer", "server_error", "pod_failed", None);
         // The blank line before it ends an event that came in part.
-        let rest = self.splitter.finish().map(|part| [&part[..], b"\n\n"].concat().into());
-        self.ready.extend(rest);
+        self.ready.extend(rest.map(|part| [&part[..], b"\n\n"].concat().into()));
         self.ready.push_back(Bytes::from(format!("data: {error}\n\n")));
     }
 }
@@ -134,8 +138,8 @@ impl Stream for MeteredStream {
             }
             match ready!(self.pod.as_mut().poll_next(context)) {
                 Some(Ok(chunk)) => self.take(chunk),
-                Some(Err(error)) => self.break_off(&error),
-                None => self.end(),
+                Some(Err(error)) => self.end(&error),
+                None => self.end(&"it ended without [DONE]"),
             }
         }
     }

@@ -3,12 +3,13 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use awc::error::PayloadError;
 use awc::{Client, Connector};
 use bytes::Bytes;
 use futures_util::Stream;
+use serde::de::IgnoredAny;
 
 use crate::headers::to_client;
 use crate::settings::UpstreamSettings;
@@ -34,7 +35,8 @@ pub struct Answer {
 pub enum AnswerBody {
     /// All of it.
     Whole(Bytes),
-    /// Server-sent events, as they come. Dropping it closes the connection, which cancels the pod's request.
+    /// Server-sent events, as they come. Dropping it closes the connection, which cancels the pod's request. It
+    /// also just ends if the connection does: only its last event tells that it is complete.
     Events(EventBytes),
 }
 
@@ -93,18 +95,35 @@ impl Upstream {
         *request.headers_mut() = headers;
         let mut response = request.send_body(body).await.map_err(|error| UpstreamError(error.to_string()))?;
         let (status, headers) = (response.status(), to_client(response.headers()));
-        let body = if is_event_stream(response.headers()) {
+        let body = if is_of_type(response.headers(), "text/event-stream") {
             AnswerBody::Events(Box::pin(response))
         } else {
-            let whole = response.body().limit(self.answer_bytes).await;
-            AnswerBody::Whole(whole.map_err(|error| UpstreamError(error.to_string()))?)
+            let body = response.body().limit(self.answer_bytes).await;
+            let body = body.map_err(|error| UpstreamError(error.to_string()))?;
+            if breaks_off(status, response.headers(), &body) {
+                return Err(UpstreamError("it broke off its answer".to_owned()));
+            }
+            AnswerBody::Whole(body)
         };
         Ok(Answer { status, headers, body })
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Whether the pod left before its answer was complete: awc takes the end of a connection for the end of the body.
+/// Where no length was announced, JSON that stops short tells; an error may come without a body.
+fn breaks_off(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    let announced: Option<u64> =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    match announced {
+        Some(length) => (body.len() as u64) < length,
+        None if status.is_success() && is_of_type(headers, "application/json") => {
+            serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
+        }
+        None => false,
+    }
+}
+
+fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("text/event-stream")
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
 }

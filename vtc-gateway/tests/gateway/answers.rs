@@ -1,0 +1,175 @@
+//! Who is charged for an answer, and how much.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::common::question::{ESTIMATE, Question};
+use crate::common::scripted_pod::piece;
+use crate::common::{Gateway, ScriptedPod, ask_chat, ask_completion, ask_embeddings, cost, fast_pod, soon};
+
+/// Asks for an answer, and compares its usage with what its user has.
+async fn costs_its_usage(question: Question) {
+    let pod = fast_pod("a");
+    let gateway = Gateway::before(&[&pod]).await;
+    let mut total = 0.0;
+    for _ in 0..3 {
+        let reply = gateway.ask(question.clone().of("alice")).await;
+        assert_eq!(reply.status, 200);
+        total += cost(&reply.json()["usage"]);
+        assert_eq!(gateway.tokens("alice").await, total);
+    }
+    assert_eq!(gateway.in_flight().await, 0);
+}
+
+#[actix_web::test]
+async fn a_chat_costs_its_user_what_its_pod_says_it_took() {
+    costs_its_usage(ask_chat().with("max_tokens", 9)).await;
+}
+
+#[actix_web::test]
+async fn a_completion_costs_its_user_what_its_pod_says_it_took() {
+    costs_its_usage(ask_completion().with("max_tokens", 9)).await;
+}
+
+#[actix_web::test]
+async fn embeddings_cost_their_user_what_their_pod_says_it_read() {
+    costs_its_usage(ask_embeddings()).await;
+}
+
+/// Asks for a stream with these options, and compares what it costs with the same answer in one piece.
+async fn streams_for_the_price_of_a_whole_answer(options: Value) {
+    let pod = fast_pod("a");
+    let gateway = Gateway::before(&[&pod]).await;
+    for question in [ask_chat().with("max_tokens", 9), ask_completion().with("max_tokens", 9)] {
+        let whole = gateway.ask(question.clone()).await;
+        let user = question.path;
+        let streamed = question.streamed().with("stream_options", options.clone()).of(user);
+        let events = gateway.stream(streamed).await.rest().await;
+        assert_eq!(events.last().unwrap(), "[DONE]");
+        assert_eq!(gateway.tokens(user).await, cost(&whole.json()["usage"]));
+    }
+    assert_eq!(gateway.in_flight().await, 0);
+}
+
+#[actix_web::test]
+async fn a_stream_whose_client_asks_for_no_usage_costs_as_much_as_a_whole_answer() {
+    streams_for_the_price_of_a_whole_answer(Value::Null).await;
+}
+
+#[actix_web::test]
+async fn a_stream_whose_client_asks_for_usage_costs_as_much_as_a_whole_answer() {
+    streams_for_the_price_of_a_whole_answer(json!({ "include_usage": true })).await;
+}
+
+#[actix_web::test]
+async fn a_stream_whose_client_asks_for_usage_in_every_chunk_costs_as_much_as_a_whole_answer() {
+    let options = json!({ "include_usage": true, "continuous_usage_stats": true });
+    streams_for_the_price_of_a_whole_answer(options).await;
+}
+
+#[actix_web::test]
+async fn a_stream_of_llama_cpp_costs_what_its_timings_say() {
+    let mut pod = ScriptedPod::of_kind("a", "llamacpp", &["m"]).await;
+    let gateway = Gateway::before(&[&pod]).await;
+    let events = gateway.start_streaming(ask_chat().streamed().of("alice"));
+    let mut call = pod.call().await;
+    assert_eq!(call.json()["timings_per_token"], true);
+    assert_eq!(call.json().get("stream_options"), None);
+    call.begin().await;
+    for written in 1..=2 {
+        let mut chunk = piece("la");
+        chunk["timings"] = json!({ "cache_n": 4, "prompt_n": 6, "predicted_n": written });
+        call.event(chunk).await;
+    }
+    call.event("[DONE]").await;
+    call.finish().await;
+    assert_eq!(events.await.unwrap().rest().await.len(), 3);
+    assert_eq!(gateway.tokens("alice").await, 10.0 + 2.0 * 2.0);
+}
+
+#[actix_web::test]
+async fn a_stream_that_tells_no_usage_costs_its_pieces_and_the_estimated_input() {
+    let mut pod = ScriptedPod::of_kind("a", "somebody", &["m"]).await;
+    let gateway = Gateway::before(&[&pod]).await;
+    let events = gateway.start_streaming(ask_chat().streamed().of("alice"));
+    let mut call = pod.call().await;
+    call.begin().await;
+    for data in [piece("one"), piece("two")] {
+        call.event(data).await;
+    }
+    call.event("[DONE]").await;
+    call.finish().await;
+    events.await.unwrap().rest().await;
+    assert_eq!(gateway.tokens("alice").await, 3.0 + 2.0 * 2.0);
+}
+
+#[actix_web::test]
+async fn an_answer_that_tells_no_usage_costs_the_estimate() {
+    let mut pod = ScriptedPod::start("a").await;
+    let gateway = Gateway::before(&[&pod]).await;
+    let reply = gateway.start_asking(ask_chat().of("alice"));
+    pod.call().await.answer(200, r#"{"choices":[]}"#).await;
+    assert_eq!(reply.await.unwrap().status, 200);
+    assert_eq!(gateway.tokens("alice").await, ESTIMATE);
+    assert_eq!(gateway.in_flight().await, 0);
+}
+
+#[actix_web::test]
+async fn while_an_answer_is_awaited_its_estimate_is_charged() {
+    let mut pod = ScriptedPod::start("a").await;
+    let gateway = Gateway::before(&[&pod]).await;
+    let reply = gateway.start_asking(ask_chat().of("alice"));
+    let call = pod.call().await;
+    assert_eq!((gateway.tokens("alice").await, gateway.in_flight().await), (ESTIMATE, 1));
+    call.answer_chat(2, 1).await;
+    reply.await.unwrap();
+    assert_eq!((gateway.tokens("alice").await, gateway.in_flight().await), (4.0, 0));
+}
+
+#[actix_web::test]
+async fn users_are_charged_apart() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::before(&[&pod]).await;
+    let short = gateway.ask(ask_chat().with("max_tokens", 1).of("alice")).await.json();
+    let long = gateway.ask(ask_chat().with("max_tokens", 90).of("bob")).await.json();
+    assert_eq!(gateway.tokens("alice").await, cost(&short["usage"]));
+    assert_eq!(gateway.tokens("bob").await, cost(&long["usage"]));
+}
+
+#[actix_web::test]
+async fn an_empty_user_is_routed_like_a_new_one_and_not_charged() {
+    let pods = ["a", "b"].map(fast_pod);
+    let gateway = Gateway::before(&[&pods[0], &pods[1]]).await;
+    // Somebody without a name would be sent to any pod.
+    for _ in 0..30 {
+        assert_eq!(gateway.ask(ask_chat().of("")).await.pod(), "a");
+    }
+    assert!(gateway.has_charged_nobody().await);
+}
+
+#[actix_web::test]
+async fn a_request_that_names_no_user_goes_to_any_pod_and_nobody_is_charged() {
+    let pods = ["a", "b"].map(fast_pod);
+    let gateway = Gateway::before(&[&pods[0], &pods[1]]).await;
+    let all = async {
+        let mut seen = BTreeSet::new();
+        while seen.len() < 2 {
+            seen.insert(gateway.ask(ask_chat()).await.pod().to_owned());
+        }
+    };
+    soon(all).await;
+    assert!(gateway.has_charged_nobody().await);
+    assert_eq!(gateway.in_flight().await, 0);
+}
+
+#[actix_web::test]
+async fn a_stream_that_names_no_user_is_served_and_nobody_is_charged() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::before(&[&pod]).await;
+    let events = gateway.stream(ask_chat().streamed().with("max_tokens", 9)).await.rest().await;
+    // The role, nine tokens, and the end.
+    assert_eq!(events.len(), 11);
+    assert!(gateway.has_charged_nobody().await);
+    assert_eq!(gateway.in_flight().await, 0);
+}

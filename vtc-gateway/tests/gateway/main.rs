@@ -1,0 +1,17 @@
+//! The gateway through real sockets: clients before it, pods behind it that do what a test says.
+//!
+//! One program with a module per surface, so that all of them share `common` and it is linked once.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+mod answers;
+mod common;
+mod demo;
+mod departures;
+mod failures;
+mod headers;
+mod policy;
+mod process;
+mod readiness;
+mod refusals;
+mod status;
+mod streams;
