@@ -59,14 +59,17 @@ impl Ring {
     }
 
     /// Adds `amount` to bucket `now` and says which bucket it came to lie in: a later one, if this
-    /// thread is late and the ring has moved on. Lock-free; two atomic read-modify-writes.
+    /// thread is late, or its clock went back, and the ring has moved on. Lock-free; two atomic read-modify-writes.
     #[inline]
     pub fn add(&self, now: u64, amount: Tokens) -> u64 {
         // Relaxed: a hint only. If it is old, `sweep` finds nothing to do. A ring left alone for a whole
         // lap is swept first, so that laps in it are never far apart.
-        if now.saturating_sub(self.swept.load(Ordering::Relaxed)) >= self.buckets.len() as u64 {
+        let swept = self.swept.load(Ordering::Relaxed);
+        if now.saturating_sub(swept) >= self.buckets.len() as u64 {
             self.sweep(now);
         }
+        // For whoever's clock went back, time stands still.
+        let now = now.max(swept);
         // Relaxed: what orders it before any subtraction of the same amount is the bucket's word, which
         // is stored with Release below and loaded with Acquire by whoever takes the amount out. Two
         // read-modify-writes of one atomic that are ordered so are seen in that order by everybody.

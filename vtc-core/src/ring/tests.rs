@@ -104,6 +104,19 @@ fn a_late_charge_counts_in_the_bucket_that_now_has_its_place() {
 }
 
 #[test]
+fn a_clock_that_goes_back_however_far_loses_nothing() {
+    for back_to in [0, 1_000_000, 9_999_996, 9_999_999] {
+        let ring = Ring::new(3, 0);
+        ring.add(10_000_000, Tokens::from_units(5));
+        assert_eq!(ring.total(10_000_000).units(), 5);
+        assert_eq!(ring.add(back_to, Tokens::from_units(7)), 10_000_000);
+        assert_eq!(ring.total(back_to).units(), 12);
+        assert_eq!(ring.total(10_000_002).units(), 12);
+        assert_eq!(ring.total(10_000_003).units(), 0);
+    }
+}
+
+#[test]
 fn a_refund_comes_out_of_its_own_bucket_and_is_moot_after_the_window() {
     let ring = Ring::new(4, 0);
     ring.add(0, Tokens::from_units(5));
