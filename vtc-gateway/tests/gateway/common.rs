@@ -23,7 +23,7 @@ pub const MODEL: &str = "m";
 
 /// Waits for what must come. The limit only turns a hang into a failure.
 pub async fn soon<T>(event: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), event).await.expect("what must come never came")
+    tokio::time::timeout(Duration::from_secs(30), event).await.expect("what must come never came")
 }
 
 /// A pod that answers at once, as vLLM would.

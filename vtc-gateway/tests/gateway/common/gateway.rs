@@ -81,7 +81,7 @@ impl Gateway {
 
     /// Asks. Aborting the task is the client's leaving.
     pub fn start_asking(&self, question: Question) -> JoinHandle<Reply> {
-        actix_web::rt::spawn(self.asking(question))
+        actix_web::rt::spawn(soon(self.asking(question)))
     }
 
     /// Asks for a stream. The task ends when its head is there.
