@@ -16,6 +16,10 @@ pub trait Ring: Send + Sync + 'static {
     fn total(&self, now: u64) -> f64;
     /// See `vtc_core`'s ring.
     fn refund(&self, charged: u64, now: u64, tokens: f64) -> f64;
+    /// The watcher takes the flag down and, if it was up, reads the total.
+    fn watch_if_changed(&self) -> Option<f64>;
+    /// The watcher reclaims a bucket that has expired and reads the total.
+    fn watch_expiry(&self, bucket: u64) -> f64;
 }
 
 impl Ring for vtc_core::__loom::Ring {
@@ -33,6 +37,14 @@ impl Ring for vtc_core::__loom::Ring {
 
     fn refund(&self, charged: u64, now: u64, tokens: f64) -> f64 {
         self.refund(charged, now, Tokens::new(tokens).unwrap()).as_f64()
+    }
+
+    fn watch_if_changed(&self) -> Option<f64> {
+        self.watch_if_changed().map(Tokens::as_f64)
+    }
+
+    fn watch_expiry(&self, bucket: u64) -> f64 {
+        self.watch_expiry(bucket).as_f64()
     }
 }
 
@@ -124,4 +136,49 @@ pub fn two_readers_sweep_one_bucket<R: Ring>() {
     assert!(seen.iter().all(|seen| *seen == 1.0 || *seen == 101.0), "saw {seen:?}");
     assert!(seen.contains(&1.0), "whoever took it off has seen it gone");
     assert_eq!(ring.total(2), 1.0);
+}
+
+/// Charges against the watcher: what the watcher knows is exact once it has looked after the last of them, though it
+/// looks only at what raised its flag.
+pub fn charges_against_the_watcher<R: Ring>() {
+    let ring = Arc::new(R::fresh());
+    ring.add(0, 1.0);
+    let adder = {
+        let ring = Arc::clone(&ring);
+        thread::spawn(move || ring.add(0, 2.0))
+    };
+    let early = ring.watch_if_changed();
+    adder.join().unwrap();
+    let known = ring.watch_if_changed().or(early);
+    assert_eq!(known, Some(3.0), "known after the last charge, {early:?} before");
+}
+
+/// A reader that sweeps an expired bucket against the watcher that reclaims it: whoever took it off the total, the
+/// watcher learns of it.
+pub fn a_sweep_against_the_watcher<R: Ring>() {
+    let ring = Arc::new(R::fresh());
+    ring.add(0, 100.0);
+    assert_eq!(ring.watch_if_changed(), Some(100.0));
+    let reader = {
+        let ring = Arc::clone(&ring);
+        thread::spawn(move || ring.total(2))
+    };
+    let early = ring.watch_expiry(0);
+    reader.join().unwrap();
+    let known = ring.watch_if_changed().unwrap_or(early);
+    assert_eq!(known, 0.0, "known after the sweep, {early} before");
+}
+
+/// A refund against the watcher, as a charge.
+pub fn a_refund_against_the_watcher<R: Ring>() {
+    let ring = Arc::new(R::fresh());
+    ring.add(0, 100.0);
+    let refunder = {
+        let ring = Arc::clone(&ring);
+        thread::spawn(move || ring.refund(0, 0, 60.0))
+    };
+    let early = ring.watch_if_changed();
+    refunder.join().unwrap();
+    let known = ring.watch_if_changed().or(early);
+    assert_eq!(known, Some(40.0), "known after the refund, {early:?} before");
 }

@@ -16,6 +16,12 @@ pub trait Rules: Send + Sync + 'static {
     const OLD_LEAVES: bool = true;
     /// A late thread leaves a bucket that is ahead in its lap.
     const NEVER_BACK: bool = true;
+    /// The watcher reads the total by a read-modify-write.
+    const WATCH_BY_EXCHANGE: bool = true;
+    /// The flag is raised after the total has changed, not before.
+    const FLAG_LAST: bool = true;
+    /// Who sweeps raises the flag, too.
+    const SWEEP_RAISES: bool = true;
 }
 
 /// All rules: the copy is as good as the original.
@@ -51,12 +57,34 @@ impl Rules for BackInTime {
     const NEVER_BACK: bool = false;
 }
 
+/// Reads a watched total by a plain load.
+#[derive(Debug)]
+pub struct WatchByLoad;
+impl Rules for WatchByLoad {
+    const WATCH_BY_EXCHANGE: bool = false;
+}
+
+/// Raises the flag before the total changes.
+#[derive(Debug)]
+pub struct FlagFirst;
+impl Rules for FlagFirst {
+    const FLAG_LAST: bool = false;
+}
+
+/// Sweeps without a word.
+#[derive(Debug)]
+pub struct SilentSweep;
+impl Rules for SilentSweep {
+    const SWEEP_RAISES: bool = false;
+}
+
 /// Two buckets of `lap << 32 | amount`, and their total.
 #[derive(Debug)]
 pub struct Copy<R> {
     total: AtomicU64,
     swept: AtomicU64,
     buckets: [AtomicU64; 2],
+    changed: AtomicU64,
     rules: PhantomData<R>,
 }
 
@@ -73,14 +101,28 @@ impl<R: Rules> Copy<R> {
             let landed = if stale { bucket } else { bucket + 2 * (seen_lap - lap) };
             match self.replace(word, seen, next) {
                 Ok(()) => {
-                    if R::OLD_LEAVES {
-                        self.total.fetch_sub(leaves, Ordering::Relaxed);
+                    if R::OLD_LEAVES && leaves > 0 {
+                        self.total.fetch_sub(leaves, Ordering::AcqRel);
                     }
                     return landed;
                 }
                 Err(now_there) => seen = now_there,
             }
         }
+    }
+
+    fn raise(&self) {
+        if self.changed.load(Ordering::Acquire) == 0 {
+            self.changed.fetch_or(1, Ordering::AcqRel);
+        }
+    }
+
+    fn watch(&self) -> f64 {
+        let total = match R::WATCH_BY_EXCHANGE {
+            true => self.total.fetch_add(0, Ordering::AcqRel),
+            false => self.total.load(Ordering::Acquire),
+        };
+        total as f64
     }
 
     fn replace(&self, word: &AtomicU64, seen: u64, next: u64) -> Result<(), u64> {
@@ -107,18 +149,25 @@ impl<R: Rules> Ring for Copy<R> {
             total: AtomicU64::new(0),
             swept: AtomicU64::new(0),
             buckets: [AtomicU64::new(0), AtomicU64::new(0)],
+            changed: AtomicU64::new(0),
             rules: PhantomData,
         }
     }
 
     fn add(&self, now: u64, tokens: f64) -> u64 {
         let amount = tokens as u64;
+        if !R::FLAG_LAST {
+            self.raise();
+        }
         if R::TOTAL_FIRST {
-            self.total.fetch_add(amount, Ordering::Relaxed);
+            self.total.fetch_add(amount, Ordering::AcqRel);
         }
         let landed = self.deposit(now, amount);
         if !R::TOTAL_FIRST {
-            self.total.fetch_add(amount, Ordering::Relaxed);
+            self.total.fetch_add(amount, Ordering::AcqRel);
+        }
+        if R::FLAG_LAST {
+            self.raise();
         }
         landed
     }
@@ -130,6 +179,9 @@ impl<R: Rules> Ring for Copy<R> {
                 self.deposit(bucket, 0);
             }
             self.swept.fetch_max(now, Ordering::Release);
+            if R::SWEEP_RAISES {
+                self.raise();
+            }
         }
         self.total.load(Ordering::Relaxed) as f64
     }
@@ -145,11 +197,21 @@ impl<R: Rules> Ring for Copy<R> {
             }
             match self.replace(word, seen, seen - taken) {
                 Ok(()) => {
-                    self.total.fetch_sub(taken, Ordering::Relaxed);
+                    self.total.fetch_sub(taken, Ordering::AcqRel);
+                    self.raise();
                     return taken as f64;
                 }
                 Err(now_there) => seen = now_there,
             }
         }
+    }
+
+    fn watch_if_changed(&self) -> Option<f64> {
+        (self.changed.swap(0, Ordering::AcqRel) != 0).then(|| self.watch())
+    }
+
+    fn watch_expiry(&self, bucket: u64) -> f64 {
+        self.deposit(bucket + 2, 0);
+        self.watch()
     }
 }

@@ -33,3 +33,18 @@ fn refunds_and_an_addition_to_one_bucket() {
 fn two_readers_sweep_one_bucket() {
     loom::model(models::two_readers_sweep_one_bucket::<Ring>);
 }
+
+#[test]
+fn charges_against_the_watcher() {
+    loom::model(models::charges_against_the_watcher::<Ring>);
+}
+
+#[test]
+fn a_sweep_against_the_watcher() {
+    loom::model(models::a_sweep_against_the_watcher::<Ring>);
+}
+
+#[test]
+fn a_refund_against_the_watcher() {
+    loom::model(models::a_refund_against_the_watcher::<Ring>);
+}

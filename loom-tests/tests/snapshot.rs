@@ -64,3 +64,25 @@ fn readers_of_an_old_snapshot_against_its_renewal() {
         assert_eq!(tracker.last_extremes().as_of.as_nanos(), 10, "one of them renewed it");
     });
 }
+
+/// A charge whose thread was held up, so that it comes into a bucket before that of a refresh which has been: it leaves
+/// the extremes with its bucket all the same.
+#[test]
+fn a_late_charge_against_a_refresh() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let tracker = Arc::new(SlidingWindowTracker::new(tiny_config().tracker, clock.clone()).unwrap());
+        let alice = tracker.user("alice").unwrap();
+        let _ = tracker.upkeep();
+        let charger = thread::spawn(move || alice.charge(5.0, 0.0).unwrap());
+        clock.advance(Duration::from_millis(1));
+        let _ = tracker.upkeep();
+        charger.join().unwrap();
+        for _ in 0..3 {
+            let (extremes, count) = (tracker.extremes(), tracker.token_count("alice"));
+            assert_eq!((extremes.users, extremes.max), if count > 0.0 { (1, count) } else { (0, 8000.0) });
+            clock.advance(Duration::from_millis(1));
+        }
+        assert_eq!(tracker.extremes().users, 0, "nothing is left");
+    });
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use loom::sync::Arc;
 use loom::thread;
-use loom_tests::tiny_config;
+use loom_tests::{route, tiny_config, tiny_router};
 use vtc_core::{ManualClock, SlidingWindowTracker, TokenTracker};
 
 fn tracker(clock: &ManualClock, max_users: usize) -> Arc<SlidingWindowTracker<ManualClock>> {
@@ -101,5 +101,48 @@ fn a_newcomer_against_the_closing_of_idle_accounts() {
         closer.join().unwrap();
         assert_eq!(tracker.token_count("alice"), 2.0);
         assert_eq!(tracker.account_count(), 1);
+    });
+}
+
+/// A ticket that settles against the closing of its account, after its reservation has expired: the account stays as
+/// long as the ticket holds it, and the usage is charged to it.
+#[test]
+fn a_settlement_against_the_closing_of_its_account() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let router = Arc::new(tiny_router(&clock));
+        let ticket = route(&router);
+        clock.advance(Duration::from_millis(3));
+        let closer = {
+            let router = Arc::clone(&router);
+            thread::spawn(move || router.tracker().upkeep())
+        };
+        assert!(ticket.settle(12.0, 0.0).unwrap());
+        drop(ticket);
+        closer.join().unwrap();
+        // 10 were reserved, and have expired; the 2 beyond are charged now.
+        assert_eq!(router.tracker().token_count("alice"), 2.0);
+        assert_eq!(router.tracker().extremes().max, 2.0);
+    });
+}
+
+/// A newcomer to a full tracker against the closing that makes room: it has an account of its own or the shared one, and
+/// its charge is in exactly one of them.
+#[test]
+fn a_newcomer_against_the_closing_that_makes_room() {
+    loom::model(|| {
+        let clock = ManualClock::new();
+        let tracker = tracker(&clock, 1);
+        tracker.update_token_count("alice", 5.0, 0.0).unwrap();
+        clock.advance(Duration::from_millis(2));
+        let closer = {
+            let tracker = Arc::clone(&tracker);
+            thread::spawn(move || tracker.upkeep())
+        };
+        tracker.update_token_count("bob", 2.0, 0.0).unwrap();
+        closer.join().unwrap();
+        assert!(tracker.account_count() <= 1);
+        let counted: f64 = tracker.users().iter().map(|(_, count)| count).sum();
+        assert_eq!((counted, tracker.extremes().max), (2.0, 2.0));
     });
 }

@@ -79,6 +79,8 @@ pub enum TimeUnit {
 
 /// More buckets than this are a mistake: 800 kB per user.
 const MOST_BUCKETS: u128 = 100_000;
+/// So many that their numbers fit 32 bits.
+const MOST_USERS: usize = 4_000_000_000;
 /// The longest window, a century: longer ones would not fit the clock.
 const LONGEST_WINDOW: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
@@ -144,8 +146,12 @@ impl TrackerConfig {
         }
         not_negative("weights.input", self.weights.input)?;
         not_negative("weights.output", self.weights.output)?;
-        if self.max_users == 0 {
-            return Err(ConfigError::new("max_users", 0, "at least 1"));
+        if !(1..=MOST_USERS).contains(&self.max_users) {
+            return Err(ConfigError::new(
+                "max_users",
+                self.max_users,
+                "at least 1 and at most 4,000,000,000",
+            ));
         }
         Ok(())
     }
@@ -231,7 +237,7 @@ mod tests {
     #[test]
     fn each_bad_field_is_named_with_its_value_and_what_is_allowed() {
         type Spoil = fn(&mut VtcConfig);
-        let cases: [(&str, Spoil); 13] = [
+        let cases: [(&str, Spoil); 14] = [
             ("window_size", |c| c.tracker.window_size = 0),
             ("window_size", |c| c.tracker.window_size = u64::MAX),
             ("bucket_width", |c| c.tracker.bucket_width = Some(Duration::ZERO)),
@@ -242,6 +248,7 @@ mod tests {
             ("weights.input", |c| c.tracker.weights.input = -1.0),
             ("weights.output", |c| c.tracker.weights.output = f64::INFINITY),
             ("max_users", |c| c.tracker.max_users = 0),
+            ("max_users", |c| c.tracker.max_users = usize::MAX),
             ("max_pod_load", |c| c.scoring.max_pod_load = 0.0),
             ("fairness_weight", |c| c.scoring.fairness_weight = -0.5),
             ("policy", |c| c.policy = "fastest".to_owned()),

@@ -22,48 +22,66 @@ pub struct Extremes {
     pub as_of: Tick,
 }
 
-/// Collects counts, one by one.
-#[derive(Clone, Copy, Debug)]
+/// The least and the most of some positive counts, if there are any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
-    min: Tokens,
-    max: Tokens,
-    users: usize,
+    /// Above `most` if there are none.
+    least: Tokens,
+    most: Tokens,
 }
 
 // === impl Extremes ===
 
 impl Extremes {
-    /// What is reported while nobody has tokens: the configured least and most.
-    pub(crate) fn of_nobody(least: f64, most: f64, as_of: Tick) -> Self {
-        Range::default().extremes(least, most, as_of)
+    /// The extremes of `users` counts in that range; the configured `floor` and `ceiling` if there are none. The
+    /// floor is the bucket's, too.
+    pub(crate) fn new(range: Range, users: usize, floor: f64, ceiling: f64, as_of: Tick) -> Self {
+        let min = range.least().map_or(floor, Tokens::as_f64);
+        let max = range.most().map_or(ceiling, Tokens::as_f64);
+        Self { min, max, users, bucket: f64::midpoint(min, max).max(floor), as_of }
     }
 }
 
 // === impl Range ===
 
 impl Range {
-    /// A count of zero is not counted: that user has no tokens.
+    /// Of no counts.
+    pub(crate) const EMPTY: Self = Self { least: Tokens::MAX, most: Tokens::ZERO };
+
+    /// The range of these counts. One of zero does not count: that user has no tokens.
+    pub(crate) fn of(counts: &[Tokens]) -> Self {
+        let mut range = Self::EMPTY;
+        counts.iter().for_each(|count| range.include(*count));
+        range
+    }
+
+    /// Widens the range to hold that count, unless it is zero.
+    #[inline]
     pub(crate) fn include(&mut self, count: Tokens) {
         if !count.is_zero() {
-            self.min = self.min.min(count);
-            self.max = self.max.max(count);
-            self.users += 1;
+            self.least = self.least.min(count);
+            self.most = self.most.max(count);
         }
     }
 
-    /// The range; `least` and `most` while it is empty. `least` is the bucket's floor, too.
-    pub(crate) fn extremes(&self, least: f64, most: f64, as_of: Tick) -> Extremes {
-        let (min, max) = match self.users {
-            0 => (least, most),
-            _ => (self.min.as_f64(), self.max.as_f64()),
-        };
-        Extremes { min, max, users: self.users, bucket: f64::midpoint(min, max).max(least), as_of }
+    /// The range that holds both.
+    #[inline]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { least: self.least.min(other.least), most: self.most.max(other.most) }
     }
-}
 
-impl Default for Range {
-    fn default() -> Self {
-        Self { min: Tokens::MAX, max: Tokens::ZERO, users: 0 }
+    /// Whether that count is at one of its ends.
+    #[inline]
+    pub(crate) fn is_end(self, count: Tokens) -> bool {
+        count == self.least || count == self.most
+    }
+
+    pub(crate) fn least(self) -> Option<Tokens> {
+        (!self.most.is_zero()).then_some(self.least)
+    }
+
+    pub(crate) fn most(self) -> Option<Tokens> {
+        (!self.most.is_zero()).then_some(self.most)
     }
 }
 
@@ -74,13 +92,12 @@ mod tests {
     #[test]
     fn the_bucket_is_the_middle_of_the_range_but_not_below_its_floor() {
         let of = |counts: &[f64]| {
-            let mut range = Range::default();
-            counts.iter().for_each(|count| range.include(Tokens::new(*count).unwrap()));
-            range.extremes(1000.0, 8000.0, Tick::ZERO)
+            let counts: Vec<_> = counts.iter().map(|count| Tokens::new(*count).unwrap()).collect();
+            Extremes::new(Range::of(&counts), counts.len(), 1000.0, 8000.0, Tick::ZERO)
         };
         assert_eq!((of(&[]).min, of(&[]).max, of(&[]).bucket), (1000.0, 8000.0, 4500.0));
-        assert_eq!((of(&[0.0]).users, of(&[0.0]).max), (0, 8000.0));
-        assert_eq!((of(&[2000.0, 6000.0]).users, of(&[2000.0, 6000.0]).bucket), (2, 4000.0));
-        assert_eq!(of(&[10.0, 50.0]).bucket, 1000.0);
+        assert_eq!((of(&[0.0]).min, of(&[0.0]).max), (1000.0, 8000.0));
+        assert_eq!(of(&[2000.0, 6000.0]).bucket, 4000.0);
+        assert_eq!((of(&[0.0, 10.0, 50.0]).min, of(&[10.0, 50.0]).bucket), (10.0, 1000.0));
     }
 }

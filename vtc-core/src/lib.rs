@@ -93,6 +93,7 @@ mod clock;
 mod config;
 mod estimator;
 mod extremes;
+mod flag;
 mod noise;
 mod pods;
 pub mod policy;
@@ -129,6 +130,6 @@ mod readme {}
 #[cfg(all(loom, feature = "loom"))]
 #[doc(hidden)]
 pub mod __loom {
-    pub use crate::ring::Ring;
+    pub use crate::ring::StandaloneRing as Ring;
     pub use crate::sync::{Publisher, Snapshot, snapshot};
 }

@@ -51,7 +51,7 @@ pub struct RouteRequest<'a> {
 /// Who asks, and when.
 struct Asker<'a, C> {
     user: Option<&'a str>,
-    account: Option<Arc<Account<C>>>,
+    account: Option<Account<C>>,
     now: Tick,
 }
 
@@ -215,7 +215,7 @@ impl<C: Clock> Router<C> {
 
     /// Who is charged: the account that was found, else a new one; nobody if the request names nobody.
     #[inline]
-    fn payer(&self, user: Option<&str>, found: Option<Arc<Account<C>>>) -> Option<Arc<Account<C>>> {
+    fn payer(&self, user: Option<&str>, found: Option<Account<C>>) -> Option<Account<C>> {
         found.or_else(|| self.tracker.account_or_open(user?).ok())
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! In an ordinary build the names are `std`'s (and `arc-swap`'s, and `dashmap`'s). With `--cfg loom`
 //! *and* the feature `loom` they are loom's, so that the models in `loom-tests` run the very source
-//! text that ships. Two parts cannot be seen by loom and are replaced by a mutex there: the inside of
-//! `arc-swap` ([`snapshot`]) and the inside of `dashmap` ([`SharedMap`]). What the models prove is
-//! the protocol built on top of them.
+//! text that ships. Three parts cannot be seen by loom: the inside of `arc-swap` ([`snapshot`]) and of `dashmap`
+//! ([`SharedMap`]) are a mutex there, and the reference count of `triomphe` ([`SliceArc`]) is modelled by one with
+//! the same orderings. What the models prove is the protocol built on top of them.
 
 mod shared_map;
+mod slice_arc;
 mod snapshot_cell;
 
 pub(crate) use self::inner::*;
-pub(crate) use self::shared_map::SharedMap;
+pub(crate) use self::shared_map::{Named, SharedMap};
+pub(crate) use self::slice_arc::SliceArc;
 pub use self::snapshot_cell::{Publisher, Snapshot, snapshot};
 
 #[cfg(all(loom, feature = "loom"))]

@@ -33,7 +33,7 @@ pub struct Ticket<C: Clock = CoarseClock> {
 }
 
 struct Reservation<C> {
-    account: Arc<Account<C>>,
+    account: Account<C>,
     amount: Tokens,
     bucket: u64,
 }
@@ -45,7 +45,7 @@ const ENDED: u64 = 1 << 63;
 impl<C: Clock> Ticket<C> {
     /// Takes the place and charges the reservation in bucket `now`; nobody pays if there is no payer.
     #[inline]
-    pub(crate) fn open(pod: &Arc<Pod>, payer: Option<Arc<Account<C>>>, amount: Tokens, now: u64) -> Self {
+    pub(crate) fn open(pod: &Arc<Pod>, payer: Option<Account<C>>, amount: Tokens, now: u64) -> Self {
         pod.enter();
         let reservation = payer.map(|account| {
             let bucket = account.charge(now, amount);

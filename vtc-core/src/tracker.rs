@@ -2,6 +2,9 @@
 
 mod account;
 mod builder;
+mod calendar;
+mod census;
+mod seat;
 mod sliding_window;
 mod upkeep;
 

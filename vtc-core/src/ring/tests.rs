@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{Ring, StandaloneRing};
+use crate::tokens::Tokens;
 
 /// What the ring stands for: who put what where.
 struct Naive {
@@ -44,7 +45,7 @@ proptest! {
     fn a_ring_is_the_sum_of_the_charges_in_its_window(
         buckets in 1..8usize, start in 0..1_000u64, ops in prop::collection::vec(op(), 1..80),
     ) {
-        let ring = Ring::new(buckets, start);
+        let ring = StandaloneRing::new(buckets, start);
         let mut naive = Naive { buckets: buckets as u64, charges: Vec::new() };
         let mut now = start;
         for op in ops {
@@ -75,7 +76,7 @@ proptest! {
 
 #[test]
 fn a_charge_stays_for_the_window_and_leaves_with_its_bucket() {
-    let ring = Ring::new(4, 10);
+    let ring = StandaloneRing::new(4, 10);
     ring.add(10, Tokens::from_units(5));
     assert_eq!(ring.total(13).units(), 5);
     assert_eq!(ring.total(14).units(), 0);
@@ -85,7 +86,7 @@ fn a_charge_stays_for_the_window_and_leaves_with_its_bucket() {
 fn an_idle_ring_forgets_everything_within_its_range() {
     let longest = Ring::LONGEST_IDLE_LAPS * 2 - 2;
     for idle in [2, 3, 1 << 10, 1 << 20, longest] {
-        let ring = Ring::new(2, 0);
+        let ring = StandaloneRing::new(2, 0);
         ring.add(0, Tokens::from_units(5));
         assert_eq!(ring.total(1).units(), 5);
         ring.add(1 + idle, Tokens::from_units(7));
@@ -95,7 +96,7 @@ fn an_idle_ring_forgets_everything_within_its_range() {
 
 #[test]
 fn a_late_charge_counts_in_the_bucket_that_now_has_its_place() {
-    let ring = Ring::new(3, 0);
+    let ring = StandaloneRing::new(3, 0);
     assert_eq!(ring.total(3).units(), 0, "the ring moves on to bucket 3");
     assert_eq!(ring.add(0, Tokens::from_units(5)), 3);
     assert_eq!(ring.total(3).units(), 5);
@@ -106,7 +107,7 @@ fn a_late_charge_counts_in_the_bucket_that_now_has_its_place() {
 #[test]
 fn a_clock_that_goes_back_however_far_loses_nothing() {
     for back_to in [0, 1_000_000, 9_999_996, 9_999_999] {
-        let ring = Ring::new(3, 0);
+        let ring = StandaloneRing::new(3, 0);
         ring.add(10_000_000, Tokens::from_units(5));
         assert_eq!(ring.total(10_000_000).units(), 5);
         assert_eq!(ring.add(back_to, Tokens::from_units(7)), 10_000_000);
@@ -118,7 +119,7 @@ fn a_clock_that_goes_back_however_far_loses_nothing() {
 
 #[test]
 fn a_refund_comes_out_of_its_own_bucket_and_is_moot_after_the_window() {
-    let ring = Ring::new(4, 0);
+    let ring = StandaloneRing::new(4, 0);
     ring.add(0, Tokens::from_units(5));
     ring.add(2, Tokens::from_units(10));
     assert_eq!(ring.refund(0, 3, Tokens::from_units(8)).units(), 5, "no more than the bucket holds");
@@ -128,7 +129,7 @@ fn a_refund_comes_out_of_its_own_bucket_and_is_moot_after_the_window() {
 
 #[test]
 fn sums_saturate_and_never_wrap() {
-    let ring = Ring::new(2, 0);
+    let ring = StandaloneRing::new(2, 0);
     for _ in 0..3 {
         ring.add(0, Tokens::MAX);
     }

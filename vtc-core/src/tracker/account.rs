@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
+
+use super::seat::Seat;
 use crate::clock::{Clock, CoarseClock};
 use crate::config::TrackerConfig;
-use crate::ring::Ring;
-use crate::sync::Arc;
+use crate::ring::{Ring, RingHead};
+use crate::sync::{Arc, AtomicU64, Named, Ordering, SliceArc};
 use crate::tokens::{InvalidTokens, Tokens};
 use crate::window::Window;
 
@@ -15,81 +18,158 @@ pub(crate) struct Ledger<C> {
     pub(crate) clock: C,
     pub(crate) window: Window,
     pub(super) config: TrackerConfig,
+    /// The bucket of the last refresh of the extremes, from its beginning on. It never goes back.
+    refreshed: AtomicU64,
 }
 
-/// A user's account. It keeps working when the tracker has let go of it: a charge in flight is never
-/// lost to an eviction, because an account that somebody holds is not evicted.
-pub(crate) struct Account<C> {
-    name: std::sync::Arc<str>,
-    ring: Ring,
+/// A user's account: a pointer to it, which keeps it open. A charge in flight is never lost to an eviction,
+/// because an account that somebody holds is not evicted.
+///
+/// Head and buckets are one allocation, so that a charge finds all it needs with one pointer.
+pub(crate) struct Account<C>(SliceArc<Head<C>, AtomicU64>);
+
+struct Head<C> {
+    ring: RingHead,
+    /// Up to 24 bytes lie here, longer ones elsewhere.
+    name: CompactString,
     ledger: Arc<Ledger<C>>,
+    seat: Seat,
 }
 
 /// A user, looked up once: for whoever keeps a session. Charging through it costs two atomic
 /// read-modify-writes and a look at the clock.
 ///
 /// The user's account stays in the tracker for as long as a handle to it lives.
-pub struct UserHandle<C = CoarseClock>(pub(super) Arc<Account<C>>);
+pub struct UserHandle<C = CoarseClock>(pub(super) Account<C>);
 
 // === impl Ledger ===
 
 impl<C: Clock> Ledger<C> {
+    /// For a configuration that has been checked.
+    pub(super) fn new(config: TrackerConfig, clock: C) -> Self {
+        let window = config.window();
+        let refreshed = AtomicU64::new(window.bucket_of(clock.now()));
+        Self { clock, window, config, refreshed }
+    }
+
     /// The bucket of now.
     #[inline]
     pub(crate) fn bucket(&self) -> u64 {
         self.window.bucket_of(self.clock.now())
+    }
+
+    /// Says that what is charged into buckets before that one comes late from now on.
+    pub(super) fn begin_refresh(&self, bucket: u64) {
+        // Relaxed: published by the taking down of flags that follows.
+        self.refreshed.fetch_max(bucket, Ordering::Relaxed);
+    }
+
+    /// The bucket of the last refresh that is known to have begun.
+    #[inline]
+    pub(super) fn refreshed(&self) -> u64 {
+        // Relaxed: see `Account::charge`.
+        self.refreshed.load(Ordering::Relaxed)
     }
 }
 
 // === impl Account ===
 
 impl<C: Clock> Account<C> {
-    pub(super) fn open(name: std::sync::Arc<str>, ledger: &Arc<Ledger<C>>) -> Arc<Self> {
-        let ring = Ring::new(ledger.window.buckets(), ledger.bucket());
-        Arc::new(Self { name, ring, ledger: Arc::clone(ledger) })
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn shared_name(&self) -> std::sync::Arc<str> {
-        std::sync::Arc::clone(&self.name)
+    pub(super) fn open(name: &str, ledger: &Arc<Ledger<C>>, seat: Seat) -> Self {
+        let now = ledger.bucket();
+        let head = Head { ring: RingHead::new(now), name: name.into(), ledger: Arc::clone(ledger), seat };
+        Self(SliceArc::new(head, RingHead::fresh_buckets(ledger.window.buckets(), now)))
     }
 
     /// The bucket of now, for the operations below: a caller that does several looks at the clock once.
     #[inline]
     pub(crate) fn bucket(&self) -> u64 {
-        self.ledger.bucket()
+        self.0.head().ledger.bucket()
     }
 
     /// What the user has in the window that ends with bucket `now`.
     #[inline]
     pub(crate) fn count(&self, now: u64) -> Tokens {
-        self.ring.total(now)
+        self.ring().total(now)
     }
 
     /// What so many tokens cost.
     #[inline]
     pub(crate) fn cost(&self, input: f64, output: f64) -> Result<Tokens, InvalidTokens> {
-        self.ledger.config.weights.cost(input, output)
+        self.0.head().ledger.config.weights.cost(input, output)
     }
 
     /// Charges an amount in bucket `now`; says into which bucket it went.
+    ///
+    /// Whoever refreshes the extremes expects what changed since the last refresh to lie in the buckets since then. A
+    /// charge that comes into an older one (its thread was held up, its clock went back) says so.
     #[inline]
     pub(crate) fn charge(&self, now: u64, amount: Tokens) -> u64 {
-        self.ring.add(now, amount)
+        let landed = self.ring().add(now, amount);
+        let head = self.0.head();
+        // The flag that `add` raised or found raised was last taken down by some refresh. What that one, or an
+        // earlier one, wrote here before is seen: so either this is that bucket, and it expects us, or a later
+        // one, and we are early enough for the refresh that will take the flag down.
+        if landed < head.ledger.refreshed() {
+            head.seat.late().raise();
+            head.seat.changed().raise();
+        }
+        landed
     }
 
     /// Takes back an amount that was charged into bucket `charged`, as far as it is still there.
     pub(crate) fn refund(&self, charged: u64, now: u64, amount: Tokens) {
-        self.ring.refund(charged, now, amount);
+        self.ring().refund(charged, now, amount);
+    }
+
+    #[inline]
+    pub(super) fn ring(&self) -> Ring<'_> {
+        let head = self.0.head();
+        Ring::new(&head.ring, self.0.slice(), head.seat.changed())
+    }
+
+    /// A look at the total that concludes nothing.
+    #[inline]
+    pub(super) fn peek(&self) -> u64 {
+        self.0.head().ring.peek()
+    }
+
+    pub(super) fn seat(&self) -> &Seat {
+        &self.0.head().seat
+    }
+}
+
+impl<C> Account<C> {
+    pub(crate) fn name(&self) -> &str {
+        &self.0.head().name
+    }
+}
+
+impl<C> Named for Account<C> {
+    #[inline]
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn is_sole(&self) -> bool {
+        self.0.is_sole()
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.0.is_same(&other.0)
+    }
+}
+
+impl<C> Clone for Account<C> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 
 impl<C> fmt::Debug for Account<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Account").field("name", &self.name()).finish_non_exhaustive()
     }
 }
 
@@ -122,12 +202,12 @@ impl<C: Clock> UserHandle<C> {
 
 impl<C> Clone for UserHandle<C> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self(self.0.clone())
     }
 }
 
 impl<C> fmt::Debug for UserHandle<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("UserHandle").field(&self.0.name).finish()
+        f.debug_tuple("UserHandle").field(&self.0.name()).finish()
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use super::account::Ledger;
+use super::seat::Seats;
 use super::upkeep::Upkeep;
 use super::{Account, EmptyUser, TokenTracker, TrackerBuilder, UpdateError, UserHandle};
 use crate::clock::{Clock, CoarseClock, Tick};
 use crate::config::TrackerConfig;
-use crate::extremes::Extremes;
+use crate::extremes::{Extremes, Range};
 use crate::setting::ConfigError;
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SharedMap, Snapshot, snapshot};
+use crate::sync::{Arc, Mutex, SharedMap, Snapshot, snapshot};
 
 /// Counts each user's tokens over a sliding window.
 ///
@@ -38,12 +39,11 @@ use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, SharedMap, Snapshot, snapsh
 pub struct SlidingWindowTracker<C = CoarseClock> {
     ledger: Arc<Ledger<C>>,
     accounts: SharedMap<Account<C>>,
-    /// How many accounts stand in the map.
-    open: AtomicUsize,
-    /// The account that newcomers share while the map is full.
-    overflow: Arc<Account<C>>,
+    seats: Seats<C>,
+    /// The account that newcomers share while all other seats are taken. It does not stand in the map.
+    overflow: Account<C>,
     extremes: Snapshot<Extremes>,
-    upkeep: Mutex<Upkeep>,
+    upkeep: Mutex<Upkeep<C>>,
 }
 
 /// Shards of the map: enough that threads seldom meet, and that to sweep one, some thousand of a million users, holds
@@ -70,15 +70,23 @@ impl<C: Clock> SlidingWindowTracker<C> {
     /// The first setting that is not allowed.
     pub fn new(config: TrackerConfig, clock: C) -> Result<Self, ConfigError> {
         config.validate()?;
-        let (publisher, extremes) =
-            snapshot(Extremes::of_nobody(config.min_tokens, config.max_tokens, clock.now()));
-        let ledger = Arc::new(Ledger { window: config.window(), clock, config });
+        let now = clock.now();
+        let nobody = Extremes::new(Range::EMPTY, 0, config.min_tokens, config.max_tokens, now);
+        let (publisher, extremes) = snapshot(nobody);
+        let ledger = Arc::new(Ledger::new(config, clock));
+        let (bucket, buckets) = (ledger.window.bucket_of(now), ledger.window.buckets());
+        // One more for the shared account.
+        let seats = Seats::new(ledger.config.max_users + 1);
+        let open = |seat| Account::open(Self::OVERFLOW, &ledger, seat);
+        let Some(overflow) = seats.admit(open) else {
+            return Err(ConfigError::new("max_users", ledger.config.max_users, "at least 1"));
+        };
         Ok(Self {
             accounts: SharedMap::new(SHARDS.min(ledger.config.max_users)),
-            open: AtomicUsize::new(0),
-            overflow: Account::open(Self::OVERFLOW.into(), &ledger),
+            seats,
+            overflow,
             extremes,
-            upkeep: Mutex::new(Upkeep::new(publisher, ledger.clock.now())),
+            upkeep: Mutex::new(Upkeep::new(publisher, buckets, now, bucket)),
             ledger,
         })
     }
@@ -105,13 +113,13 @@ impl<C: Clock> SlidingWindowTracker<C> {
 
     /// Every user that has tokens, with its count; in no order. O(users).
     #[must_use]
-    pub fn users(&self) -> Vec<(std::sync::Arc<str>, f64)> {
+    pub fn users(&self) -> Vec<(String, f64)> {
         let now = self.ledger.bucket();
         let mut users = Vec::with_capacity(self.account_count());
         self.for_each_account(|account| {
             let count = account.count(now);
             if !count.is_zero() {
-                users.push((account.shared_name(), count.as_f64()));
+                users.push((account.name().to_owned(), count.as_f64()));
             }
         });
         users
@@ -120,8 +128,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
     /// How many accounts are open, with and without tokens; the shared one for newcomers is not counted.
     #[must_use]
     pub fn account_count(&self) -> usize {
-        // Relaxed: a statistic.
-        self.open.load(Ordering::Relaxed)
+        self.seats.taken() - 1
     }
 
     /// The extremes, at most [`staleness`](TrackerConfig::staleness) old.
@@ -169,57 +176,40 @@ impl<C: Clock> SlidingWindowTracker<C> {
     /// The account of that user, or, if the tracker is full, the one that it would share; `None` if the user is
     /// unknown and there is room.
     #[inline]
-    pub(crate) fn account(&self, name: &str) -> Option<Arc<Account<C>>> {
+    pub(crate) fn account(&self, name: &str) -> Option<Account<C>> {
         if name.is_empty() {
             return None;
         }
-        self.accounts.with(name, Arc::clone).or_else(|| self.is_full().then(|| Arc::clone(&self.overflow)))
+        self.accounts
+            .with(name, Account::clone)
+            .or_else(|| self.seats.is_full().then(|| self.overflow.clone()))
     }
 
     /// The account of that user, opened if there is none; the shared one if there is no room.
-    pub(crate) fn account_or_open(&self, name: &str) -> Result<Arc<Account<C>>, EmptyUser> {
+    pub(crate) fn account_or_open(&self, name: &str) -> Result<Account<C>, EmptyUser> {
         if name.is_empty() {
             return Err(EmptyUser);
         }
-        if let Some(account) = self.accounts.with(name, Arc::clone) {
+        if let Some(account) = self.accounts.with(name, Account::clone) {
             return Ok(account);
         }
         self.make_room();
-        let opened = self.accounts.get_or_try_insert(name, |name| {
-            // Relaxed: the count guards nothing but itself. It is raised before the account is in the map
-            // and lowered after it left, so there are never more accounts than it says.
-            if self.open.fetch_add(1, Ordering::Relaxed) < self.ledger.config.max_users {
-                Ok(Account::open(std::sync::Arc::clone(name), &self.ledger))
-            } else {
-                self.open.fetch_sub(1, Ordering::Relaxed);
-                Err(())
-            }
-        });
-        Ok(opened.unwrap_or_else(|()| Arc::clone(&self.overflow)))
+        let opened = self
+            .accounts
+            .get_or_insert(name, || self.seats.admit(|seat| Account::open(name, &self.ledger, seat)));
+        Ok(opened.unwrap_or_else(|| self.overflow.clone()))
     }
 
-    /// Closes the accounts of users who have no tokens left and to whom nobody holds a handle or a ticket.
-    /// One shard of the map at a time is locked. O(users).
-    pub(super) fn close_idle_accounts(&self) {
-        let now = self.ledger.bucket();
-        let mut closed = 0;
-        self.accounts.retain(|account| {
-            // `get_mut` succeeds if nobody else holds the account, and synchronizes with whoever last did.
-            let keep = match Arc::get_mut(account) {
-                Some(account) => !account.count(now).is_zero(),
-                None => true,
-            };
-            closed += usize::from(!keep);
-            keep
-        });
-        // Relaxed: as where it is raised.
-        self.open.fetch_sub(closed, Ordering::Relaxed);
+    /// Closes that account, which is the caller's own pointer to it, if it has nothing left and only the
+    /// map holds it beside the caller; else gives the pointer back.
+    pub(super) fn close(&self, account: Account<C>) -> Result<(), Account<C>> {
+        self.accounts.remove_unheld(account, |account| account.ring().watch().is_zero())
     }
 
     /// Visits every account, the shared one too.
-    pub(super) fn for_each_account(&self, mut visit: impl FnMut(&Account<C>)) {
+    fn for_each_account(&self, mut visit: impl FnMut(&Account<C>)) {
         visit(&self.overflow);
-        self.accounts.for_each(|account| visit(account));
+        self.accounts.for_each(visit);
     }
 
     #[inline]
@@ -227,15 +217,17 @@ impl<C: Clock> SlidingWindowTracker<C> {
         &self.ledger
     }
 
-    fn is_full(&self) -> bool {
-        self.account_count() >= self.ledger.config.max_users
+    pub(super) fn seats(&self) -> &Seats<C> {
+        &self.seats
     }
 
-    /// Before an account is opened: closes those of idle users, if nobody did lately. So a tracker is
+    /// Before an account is opened: runs the upkeep, if nobody did since the last bucket began. So a tracker is
     /// bounded by its active users even if nobody ever asks it for the extremes.
     fn make_room(&self) {
-        if let Some(mut upkeep) = self.upkeep.try_lock() {
-            upkeep.close_idle_accounts(self);
+        if self.ledger.refreshed() < self.ledger.bucket()
+            && let Some(mut upkeep) = self.upkeep.try_lock()
+        {
+            upkeep.run(self);
         }
     }
 }
@@ -274,6 +266,8 @@ impl<C: Clock> TokenTracker for SlidingWindowTracker<C> {
 
 impl<C> fmt::Debug for SlidingWindowTracker<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SlidingWindowTracker").field("accounts", &self.open).finish_non_exhaustive()
+        f.debug_struct("SlidingWindowTracker")
+            .field("accounts", &(self.seats.taken() - 1))
+            .finish_non_exhaustive()
     }
 }

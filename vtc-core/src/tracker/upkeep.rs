@@ -1,45 +1,224 @@
 //! What one thread at a time does for all: publishing the extremes, closing idle accounts.
 
-use super::SlidingWindowTracker;
+use super::calendar::Calendar;
+use super::census::{BLOCK, Census};
+use super::seat::Flags;
+use super::{Account, SlidingWindowTracker};
 use crate::clock::{Clock, Tick};
-use crate::extremes::{Extremes, Range};
+use crate::extremes::Extremes;
 use crate::sync::{Arc, Publisher};
 
 /// The tracker's single writer. Whoever holds it may publish.
-#[derive(Debug)]
-pub(super) struct Upkeep {
+///
+/// It keeps a copy of every count, and renews those that changed (their accounts raised a flag) and those of which
+/// something expired (the calendar tells). So its work is in proportion to that, and not to the number of users.
+pub(super) struct Upkeep<C> {
     publisher: Publisher<Extremes>,
-    /// When idle accounts were last closed.
-    closed_at: Tick,
+    /// By seat: the accounts, and their counts as of the last run.
+    accounts: Vec<Option<Account<C>>>,
+    census: Census,
+    /// The flags of all seats, in their order.
+    flags: Vec<Arc<Flags>>,
+    calendar: Calendar,
+    /// The bucket of the last run.
+    at: u64,
+    /// Seats of accounts that have nothing left: whether anybody holds them was not asked yet.
+    idle: Vec<u32>,
+    /// Seats of accounts that had nothing left and were held.
+    held: Vec<u32>,
+    /// When the held ones were last asked again.
+    asked_at: Tick,
 }
 
-impl Upkeep {
-    pub(super) fn new(publisher: Publisher<Extremes>, now: Tick) -> Self {
-        Self { publisher, closed_at: now }
+/// 64 neighbouring seats: which word of flags they are, and which of them.
+#[derive(Clone, Copy)]
+struct Group {
+    word: usize,
+    seats: u64,
+}
+
+// === impl Upkeep ===
+
+impl<C: Clock> Upkeep<C> {
+    pub(super) fn new(publisher: Publisher<Extremes>, buckets: usize, now: Tick, bucket: u64) -> Self {
+        Self {
+            publisher,
+            accounts: Vec::new(),
+            census: Census::default(),
+            flags: Vec::new(),
+            calendar: Calendar::new(buckets),
+            at: bucket,
+            idle: Vec::new(),
+            held: Vec::new(),
+            asked_at: now,
+        }
     }
 
-    /// Publishes the extremes of now; closes idle accounts if it is time. O(users).
-    pub(super) fn run<C: Clock>(&mut self, tracker: &SlidingWindowTracker<C>) -> Extremes {
-        self.close_idle_accounts(tracker);
+    /// Publishes the extremes of now and closes the accounts of idle users. O(users that changed or of whom
+    /// something expired since the last run), and one look at each 64 users.
+    pub(super) fn run(&mut self, tracker: &SlidingWindowTracker<C>) -> Extremes {
         let ledger = tracker.ledger();
         let as_of = ledger.clock.now();
-        let bucket = ledger.window.bucket_of(as_of);
-        let mut range = Range::default();
-        tracker.for_each_account(|account| range.include(account.count(bucket)));
-        let extremes = range.extremes(ledger.config.min_tokens, ledger.config.max_tokens, as_of);
+        let (before, now) = (self.at, self.at.max(ledger.window.bucket_of(as_of)));
+        ledger.begin_refresh(now);
+        self.at = now;
+
+        self.welcome(tracker);
+        self.expire(before, now);
+        self.renew(tracker, before, now);
+        let (range, users) = self.census.range();
+        let config = &ledger.config;
+        let extremes = Extremes::new(range, users, config.min_tokens, config.max_tokens, as_of);
         // The adaptive bucket changes only here, so here is where it is shown: not once per request.
         metrics::gauge!("vtc_bucket_size_active").set(extremes.bucket);
         self.publisher.publish(Arc::new(extremes));
+        if as_of.since(self.asked_at) >= ledger.window.lap() {
+            self.asked_at = as_of;
+            self.ask_the_held_again();
+        }
+        self.close_idle(tracker);
         extremes
     }
 
-    /// Closes idle accounts, at most once per window: a user who goes idle is forgotten within two windows.
-    pub(super) fn close_idle_accounts<C: Clock>(&mut self, tracker: &SlidingWindowTracker<C>) {
-        let ledger = tracker.ledger();
-        let now = ledger.clock.now();
-        if now.since(self.closed_at) >= ledger.window.lap() {
-            self.closed_at = now;
-            tracker.close_idle_accounts();
+    /// Takes in the accounts that were opened since. They count as idle until they raise a flag.
+    fn welcome(&mut self, tracker: &SlidingWindowTracker<C>) {
+        for account in tracker.seats().arrivals() {
+            let seat = account.seat();
+            let number = seat.number as usize;
+            if number >= self.accounts.len() {
+                self.accounts.resize(number + 1, None);
+            }
+            if number / Flags::SEATS >= self.flags.len() {
+                // Seats are given out in order, so no shared flags are left out.
+                self.flags.push(Arc::clone(seat.flags()));
+            }
+            self.idle.push(seat.number);
+            self.accounts[number] = Some(account);
         }
+    }
+
+    /// Takes everything out of the counts that lies in buckets which were in the window of `before` and are not in
+    /// that of `now`.
+    fn expire(&mut self, before: u64, now: u64) {
+        let buckets = self.calendar.buckets();
+        let oldest_before = (before + 1).saturating_sub(buckets);
+        let expired = oldest_before..(now + 1).saturating_sub(buckets).min(before + 1);
+        let Self { calendar, accounts, census, idle, .. } = self;
+        for bucket in expired {
+            calendar.expire(bucket, |word, seats| {
+                let group = Group { word, seats };
+                group.fetch(accounts);
+                group.for_each(accounts, |seat, account| {
+                    account.ring().expire(bucket);
+                    count(census, idle, seat, account);
+                });
+            });
+        }
+    }
+
+    /// Renews the counts of all accounts that raised a flag.
+    fn renew(&mut self, tracker: &SlidingWindowTracker<C>, before: u64, now: u64) {
+        let mut raised = Vec::new();
+        for (shared, flags) in self.flags.iter().enumerate() {
+            let first = shared * Flags::SEATS / BLOCK;
+            // In a new bucket all words are written, so that whoever charges into an old one from now on
+            // knows that it is late.
+            flags.take_down(before != now, |word, changed, late| raised.push((first + word, changed, late)));
+        }
+        // A flag may belong to an account that was opened meanwhile: those are known from here on.
+        self.welcome(tracker);
+        let lap = (now + 1).saturating_sub(self.calendar.buckets())..=now;
+        // What changed since the last run lies in the buckets since then; some of those may have expired already.
+        let since = before.max(*lap.start())..=now;
+        let all_may_have_expired = before < *lap.start();
+        for (word, changed, late) in raised {
+            let group = Group { word, seats: changed };
+            group.fetch(&self.accounts);
+            let Self { calendar, accounts, census, idle, .. } = self;
+            let mut positive = 0;
+            group.for_each(accounts, |seat, account| {
+                let bit = 1 << (seat % BLOCK);
+                if all_may_have_expired || late & bit != 0 {
+                    account.ring().sweep(now);
+                }
+                count(census, idle, seat, account);
+                positive |= if census.count(seat).is_zero() { 0 } else { bit };
+            });
+            since.clone().for_each(|bucket| calendar.enroll(bucket, word, positive));
+            // What came late lies anywhere.
+            if late & positive != 0 {
+                lap.clone().for_each(|bucket| calendar.enroll(bucket, word, late & positive));
+            }
+        }
+    }
+
+    /// Who was idle and held is asked whether it is so still.
+    fn ask_the_held_again(&mut self) {
+        let Self { accounts, held, idle, at, .. } = self;
+        for seat in held.drain(..) {
+            if let Some(account) = accounts[seat as usize].as_ref() {
+                // It may be that nobody else reads it, and a ring wants to be used once in a while.
+                account.ring().sweep(*at);
+                idle.push(seat);
+            }
+        }
+    }
+
+    /// Closes the accounts that have nothing left and that nobody holds.
+    fn close_idle(&mut self, tracker: &SlidingWindowTracker<C>) {
+        let mut closed = Vec::new();
+        for seat in self.idle.drain(..) {
+            let place = seat as usize;
+            if !self.census.count(place).is_zero() {
+                continue;
+            }
+            // A seat may stand in the list twice.
+            let Some(account) = self.accounts[place].take() else { continue };
+            match tracker.close(account) {
+                Ok(()) => closed.push(seat),
+                Err(account) => {
+                    // Who has been charged since has raised a flag. All others are held.
+                    if account.ring().watch().is_zero() {
+                        self.held.push(seat);
+                    }
+                    self.accounts[place] = Some(account);
+                }
+            }
+        }
+        if !closed.is_empty() {
+            tracker.seats().release(&closed);
+        }
+    }
+}
+
+/// Reads an account's total into the census.
+fn count<C: Clock>(census: &mut Census, idle: &mut Vec<u32>, seat: usize, account: &Account<C>) {
+    let count = account.ring().watch();
+    if count.is_zero() {
+        idle.push(seat as u32);
+    }
+    census.set(seat, count);
+}
+
+// === impl Group ===
+
+impl Group {
+    fn for_each<C>(self, accounts: &[Option<Account<C>>], mut visit: impl FnMut(usize, &Account<C>)) {
+        let mut seats = self.seats;
+        while seats != 0 {
+            let seat = self.word * BLOCK + seats.trailing_zeros() as usize;
+            seats &= seats - 1;
+            if let Some(account) = accounts.get(seat).and_then(Option::as_ref) {
+                visit(seat, account);
+            }
+        }
+    }
+
+    /// Has the processor fetch all totals from memory at a time. One after the other, by read-modify-writes, they would
+    /// take several times as long.
+    fn fetch<C: Clock>(self, accounts: &[Option<Account<C>>]) {
+        self.for_each(accounts, |_, account| {
+            std::hint::black_box(account.peek());
+        });
     }
 }
