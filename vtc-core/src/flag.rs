@@ -30,6 +30,13 @@ impl<'a> Flag<'a> {
             self.word.fetch_or(self.mask, Ordering::AcqRel);
         }
     }
+
+    /// Raises it even if it is up, so that whoever takes it down sees what came before this call, and not only what came
+    /// before the one that raised it.
+    pub(crate) fn raise_again(self) {
+        // AcqRel: as above.
+        self.word.fetch_or(self.mask, Ordering::AcqRel);
+    }
 }
 
 /// Takes down all flags of a word and says which were up.

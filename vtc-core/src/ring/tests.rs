@@ -17,6 +17,7 @@ enum Op {
     Refund { nth: usize, amount: u64 },
     Move(u64),
     Read,
+    Watch,
 }
 
 impl Naive {
@@ -35,6 +36,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (any::<usize>(), 1..1_000_000u64).prop_map(|(nth, amount)| Op::Refund { nth, amount }),
         3 => prop_oneof![4 => 0..3u64, 2 => 3..9u64, 1 => 9..(Ring::LONGEST_IDLE_LAPS / 2)].prop_map(Op::Move),
         3 => Just(Op::Read),
+        2 => Just(Op::Watch),
     ]
 }
 
@@ -47,7 +49,7 @@ proptest! {
     ) {
         let ring = StandaloneRing::new(buckets, start);
         let mut naive = Naive { buckets: buckets as u64, charges: Vec::new() };
-        let mut now = start;
+        let (mut now, mut known) = (start, Tokens::ZERO);
         for op in ops {
             match op {
                 Op::Add(amount) => {
@@ -68,6 +70,11 @@ proptest! {
                 }
                 Op::Move(by) => now += by,
                 Op::Read => prop_assert_eq!(ring.total(now).units(), naive.total(now)),
+                Op::Watch => {
+                    ring.total(now);
+                    known = ring.watch_if_changed().unwrap_or(known);
+                    prop_assert_eq!(known.units(), naive.total(now));
+                }
             }
         }
         prop_assert_eq!(ring.total(now).units(), naive.total(now));
@@ -80,6 +87,20 @@ fn a_charge_stays_for_the_window_and_leaves_with_its_bucket() {
     ring.add(10, Tokens::from_units(5));
     assert_eq!(ring.total(13).units(), 5);
     assert_eq!(ring.total(14).units(), 0);
+}
+
+#[test]
+fn an_expired_bucket_leaves_without_a_flag_and_once() {
+    let ring = StandaloneRing::new(3, 0);
+    ring.add(0, Tokens::from_units(5));
+    ring.add(1, Tokens::from_units(7));
+    assert_eq!(ring.watch_if_changed().map(Tokens::units), Some(12));
+    assert_eq!(ring.watch_expiry(0).units(), 7);
+    assert_eq!(ring.watch_expiry(0).units(), 7);
+    assert_eq!(ring.watch_if_changed(), None);
+    assert_eq!(ring.total(3).units(), 7);
+    assert_eq!(ring.total(4).units(), 0);
+    assert_eq!(ring.watch_if_changed().map(Tokens::units), Some(0));
 }
 
 #[test]

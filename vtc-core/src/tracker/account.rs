@@ -5,7 +5,7 @@ use std::fmt;
 use compact_str::CompactString;
 
 use super::seat::Seat;
-use crate::clock::{Clock, CoarseClock};
+use crate::clock::{Clock, CoarseClock, Tick};
 use crate::config::TrackerConfig;
 use crate::ring::{Ring, RingHead};
 use crate::sync::{Arc, AtomicU64, Named, Ordering, SliceArc};
@@ -18,8 +18,10 @@ pub(crate) struct Ledger<C> {
     pub(crate) clock: C,
     pub(crate) window: Window,
     pub(super) config: TrackerConfig,
-    /// The bucket of the last refresh of the extremes, from its beginning on. It never goes back.
+    /// The bucket in which the last refresh of the extremes began. It never goes back.
     refreshed: AtomicU64,
+    /// The latest bucket that anything was charged into.
+    latest: AtomicU64,
 }
 
 /// A user's account: a pointer to it, which keeps it open. A charge in flight is never lost to an eviction,
@@ -48,8 +50,8 @@ impl<C: Clock> Ledger<C> {
     /// For a configuration that has been checked.
     pub(super) fn new(config: TrackerConfig, clock: C) -> Self {
         let window = config.window();
-        let refreshed = AtomicU64::new(window.bucket_of(clock.now()));
-        Self { clock, window, config, refreshed }
+        let now = window.bucket_of(clock.now());
+        Self { clock, window, config, refreshed: AtomicU64::new(now), latest: AtomicU64::new(now) }
     }
 
     /// The bucket of now.
@@ -64,10 +66,26 @@ impl<C: Clock> Ledger<C> {
         self.refreshed.fetch_max(bucket, Ordering::Relaxed);
     }
 
+    /// The bucket of that moment, or a later one that was charged into: for whoever's clock went back, time stands still.
+    pub(super) fn latest(&self, at: Tick) -> u64 {
+        // Relaxed: published by the flag that is raised again afterwards.
+        self.window.bucket_of(at).max(self.latest.load(Ordering::Relaxed))
+    }
+
+    /// Whether a charge came into a bucket where whoever refreshes the extremes does not expect it: before that of the
+    /// last refresh, or after all others.
+    #[inline]
+    fn is_out_of_step(&self, landed: u64) -> bool {
+        // Relaxed: both never go back. `refreshed`: the flag that belongs to the charge was last taken down by some
+        // refresh, and whatever that one or an earlier one wrote here before is seen. `latest`: an old value only
+        // says so once more.
+        landed < self.refreshed() || landed > self.latest.load(Ordering::Relaxed)
+    }
+
     /// The bucket of the last refresh that is known to have begun.
     #[inline]
     pub(super) fn refreshed(&self) -> u64 {
-        // Relaxed: see `Account::charge`.
+        // Relaxed: see `is_out_of_step`.
         self.refreshed.load(Ordering::Relaxed)
     }
 }
@@ -100,21 +118,26 @@ impl<C: Clock> Account<C> {
     }
 
     /// Charges an amount in bucket `now`; says into which bucket it went.
-    ///
-    /// Whoever refreshes the extremes expects what changed since the last refresh to lie in the buckets since then. A
-    /// charge that comes into an older one (its thread was held up, its clock went back) says so.
     #[inline]
     pub(crate) fn charge(&self, now: u64, amount: Tokens) -> u64 {
         let landed = self.ring().add(now, amount);
-        let head = self.0.head();
-        // The flag that `add` raised or found raised was last taken down by some refresh. What that one, or an
-        // earlier one, wrote here before is seen: so either this is that bucket, and it expects us, or a later
-        // one, and we are early enough for the refresh that will take the flag down.
-        if landed < head.ledger.refreshed() {
-            head.seat.late().raise();
-            head.seat.changed().raise();
+        if self.0.head().ledger.is_out_of_step(landed) {
+            self.tell(landed);
         }
         landed
+    }
+
+    /// The first charge of a bucket, and one that came late (its thread was held up, or its clock went back), say
+    /// where they lie.
+    #[cold]
+    fn tell(&self, landed: u64) {
+        let Head { ledger, seat, .. } = self.0.head();
+        // Relaxed: published by the flag.
+        ledger.latest.fetch_max(landed, Ordering::Relaxed);
+        if landed < ledger.refreshed() {
+            seat.late().raise();
+        }
+        seat.changed().raise_again();
     }
 
     /// Takes back an amount that was charged into bucket `charged`, as far as it is still there.

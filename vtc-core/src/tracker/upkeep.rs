@@ -20,7 +20,9 @@ pub(super) struct Upkeep<C> {
     /// The flags of all seats, in their order.
     flags: Vec<Arc<Flags>>,
     calendar: Calendar,
-    /// The bucket of the last run.
+    /// The bucket in which the last run began: what was not known to it lies there or later, unless it came late.
+    begun: u64,
+    /// The bucket of the last run: what expired before it is gone.
     at: u64,
     /// Seats of accounts that have nothing left: whether anybody holds them was not asked yet.
     idle: Vec<u32>,
@@ -37,6 +39,13 @@ struct Group {
     seats: u64,
 }
 
+/// The flags that were up in one word.
+struct Raised {
+    group: Group,
+    /// Those of the group that were charged late.
+    late: u64,
+}
+
 // === impl Upkeep ===
 
 impl<C: Clock> Upkeep<C> {
@@ -47,6 +56,7 @@ impl<C: Clock> Upkeep<C> {
             census: Census::default(),
             flags: Vec::new(),
             calendar: Calendar::new(buckets),
+            begun: bucket,
             at: bucket,
             idle: Vec::new(),
             held: Vec::new(),
@@ -58,14 +68,18 @@ impl<C: Clock> Upkeep<C> {
     /// something expired since the last run), and one look at each 64 users.
     pub(super) fn run(&mut self, tracker: &SlidingWindowTracker<C>) -> Extremes {
         let ledger = tracker.ledger();
-        let as_of = ledger.clock.now();
-        let (before, now) = (self.at, self.at.max(ledger.window.bucket_of(as_of)));
-        ledger.begin_refresh(now);
-        self.at = now;
+        let since = self.begun;
+        self.begun = since.max(ledger.bucket());
+        ledger.begin_refresh(self.begun);
+        let raised = self.take_down_flags(tracker, since != self.begun);
 
-        self.welcome(tracker);
-        self.expire(before, now);
-        self.renew(tracker, before, now);
+        // Only now the time of this run: whoever raised one of these flags charged into this bucket or an earlier one.
+        let as_of = ledger.clock.now();
+        let before = self.at;
+        self.at = before.max(ledger.latest(as_of));
+        self.expire(before, self.at);
+        self.renew(&raised, since);
+
         let (range, users) = self.census.range();
         let config = &ledger.config;
         let extremes = Extremes::new(range, users, config.min_tokens, config.max_tokens, as_of);
@@ -78,6 +92,22 @@ impl<C: Clock> Upkeep<C> {
         }
         self.close_idle(tracker);
         extremes
+    }
+
+    /// Takes down all flags; says which seats raised them. In a new bucket (`always`) all words are written, so that
+    /// whoever charges into an older one from then on knows that it is late.
+    fn take_down_flags(&mut self, tracker: &SlidingWindowTracker<C>, always: bool) -> Vec<Raised> {
+        self.welcome(tracker);
+        let mut raised = Vec::new();
+        for (shared, flags) in self.flags.iter().enumerate() {
+            let first = shared * Flags::SEATS / BLOCK;
+            flags.take_down(always, |word, changed, late| {
+                raised.push(Raised { group: Group { word: first + word, seats: changed }, late });
+            });
+        }
+        // A flag may belong to an account that was opened meanwhile: those are known from here on.
+        self.welcome(tracker);
+        raised
     }
 
     /// Takes in the accounts that were opened since. They count as idle until they raise a flag.
@@ -116,38 +146,29 @@ impl<C: Clock> Upkeep<C> {
         }
     }
 
-    /// Renews the counts of all accounts that raised a flag.
-    fn renew(&mut self, tracker: &SlidingWindowTracker<C>, before: u64, now: u64) {
-        let mut raised = Vec::new();
-        for (shared, flags) in self.flags.iter().enumerate() {
-            let first = shared * Flags::SEATS / BLOCK;
-            // In a new bucket all words are written, so that whoever charges into an old one from now on
-            // knows that it is late.
-            flags.take_down(before != now, |word, changed, late| raised.push((first + word, changed, late)));
-        }
-        // A flag may belong to an account that was opened meanwhile: those are known from here on.
-        self.welcome(tracker);
-        let lap = (now + 1).saturating_sub(self.calendar.buckets())..=now;
-        // What changed since the last run lies in the buckets since then; some of those may have expired already.
-        let since = before.max(*lap.start())..=now;
-        let all_may_have_expired = before < *lap.start();
-        for (word, changed, late) in raised {
-            let group = Group { word, seats: changed };
-            group.fetch(&self.accounts);
-            let Self { calendar, accounts, census, idle, .. } = self;
+    /// Renews the counts of all accounts that raised a flag. What was not known before lies in the buckets from `since`
+    /// to that of now.
+    fn renew(&mut self, raised: &[Raised], since: u64) {
+        let Self { calendar, accounts, census, idle, at: now, .. } = self;
+        let lap = (*now + 1).saturating_sub(calendar.buckets())..=*now;
+        // If nobody looked for long, some of it has expired already.
+        let may_have_expired = since < *lap.start();
+        let since = since.max(*lap.start())..=*now;
+        for Raised { group, late } in raised {
+            group.fetch(accounts);
             let mut positive = 0;
             group.for_each(accounts, |seat, account| {
                 let bit = 1 << (seat % BLOCK);
-                if all_may_have_expired || late & bit != 0 {
-                    account.ring().sweep(now);
+                if may_have_expired || late & bit != 0 {
+                    account.ring().sweep(*now);
                 }
                 count(census, idle, seat, account);
                 positive |= if census.count(seat).is_zero() { 0 } else { bit };
             });
-            since.clone().for_each(|bucket| calendar.enroll(bucket, word, positive));
+            since.clone().for_each(|bucket| calendar.enroll(bucket, group.word, positive));
             // What came late lies anywhere.
             if late & positive != 0 {
-                lap.clone().for_each(|bucket| calendar.enroll(bucket, word, late & positive));
+                lap.clone().for_each(|bucket| calendar.enroll(bucket, group.word, late & positive));
             }
         }
     }
