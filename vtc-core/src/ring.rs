@@ -39,6 +39,7 @@ use self::word::Word;
 use crate::flag::Flag;
 use crate::sync::{AtomicU64, Ordering};
 use crate::tokens::Tokens;
+use crate::window::Window;
 
 /// A ring of buckets, wherever its words lie; times are bucket numbers counted from the clock's origin.
 ///
@@ -50,6 +51,7 @@ use crate::tokens::Tokens;
 pub(crate) struct Ring<'a> {
     head: &'a RingHead,
     buckets: &'a [AtomicU64],
+    window: &'a Window,
     changed: Flag<'a>,
 }
 
@@ -78,11 +80,10 @@ impl RingHead {
         Self { total: AtomicU64::new(0), swept: AtomicU64::new(now) }
     }
 
-    /// The buckets, empty; at least one.
-    pub(crate) fn fresh_buckets(count: usize, now: u64) -> impl ExactSizeIterator<Item = AtomicU64> {
-        let count = count.max(1);
-        let len = count as u64;
-        (0..count).map(move |slot| {
+    /// The buckets of that window, empty.
+    pub(crate) fn fresh_buckets(window: &Window, now: u64) -> impl ExactSizeIterator<Item = AtomicU64> {
+        let len = window.buckets();
+        (0..len as usize).map(move |slot| {
             // The latest bucket up to now that lives in this slot.
             let lap = ((now + len - slot as u64) / len).wrapping_sub(1);
             AtomicU64::new(Word::empty(lap).raw())
@@ -104,11 +105,15 @@ impl<'a> Ring<'a> {
     #[cfg(test)]
     const LONGEST_IDLE_LAPS: u64 = word::MOST_BEHIND;
 
-    /// The ring of these words; `changed` is raised after every change of its total. There must be at least one
-    /// bucket.
+    /// The ring of these words, as many as the window has buckets; `changed` is raised after every change of its total.
     #[inline]
-    pub(crate) const fn new(head: &'a RingHead, buckets: &'a [AtomicU64], changed: Flag<'a>) -> Self {
-        Self { head, buckets, changed }
+    pub(crate) const fn new(
+        head: &'a RingHead,
+        buckets: &'a [AtomicU64],
+        window: &'a Window,
+        changed: Flag<'a>,
+    ) -> Self {
+        Self { head, buckets, window, changed }
     }
 
     /// Adds `amount` to bucket `now` and says which bucket it came to lie in: a later one, if this
@@ -265,8 +270,8 @@ impl<'a> Ring<'a> {
     /// Where a bucket lives.
     #[inline]
     fn place(&self, bucket: u64) -> Place<'a> {
-        let len = self.buckets.len() as u64;
-        Place { bucket, lap: bucket / len, word: &self.buckets[(bucket % len) as usize] }
+        let (lap, place) = self.window.place_of(bucket);
+        Place { bucket, lap, word: &self.buckets[place] }
     }
 }
 

@@ -53,6 +53,8 @@ struct Asker<'a, C> {
     user: Option<&'a str>,
     account: Option<Account<C>>,
     now: Tick,
+    /// The bucket of now.
+    bucket: u64,
 }
 
 /// A request that was not routed. Nobody was charged.
@@ -145,8 +147,7 @@ impl<C: Clock> Router<C> {
         let cost = self.cost(request)?;
         let asker = self.asker(request.user);
         let pod = self.chosen(pods, policy, &asker).ok_or(RouteError::NoPods)?;
-        let now = self.tracker.ledger().window.bucket_of(asker.now);
-        Ok(Ticket::open(pod, self.payer(request.user, asker.account), cost, now))
+        Ok(Ticket::open(pod, self.payer(request.user, asker.account), cost, asker.bucket))
     }
 
     /// Only the choice: for a second try, when the pod of a ticket has failed and the ticket is to
@@ -187,7 +188,8 @@ impl<C: Clock> Router<C> {
     #[inline]
     fn asker<'a>(&self, user: Option<&'a str>) -> Asker<'a, C> {
         let account = user.and_then(|user| self.tracker.account(user));
-        Asker { user, account, now: self.tracker.clock().now() }
+        let now = self.tracker.clock().now();
+        Asker { user, account, now, bucket: self.tracker.ledger().window.bucket_of(now) }
     }
 
     #[inline]
@@ -203,8 +205,7 @@ impl<C: Clock> Router<C> {
 
     #[inline]
     fn view<'a>(&self, pods: &'a PodTable, asker: &Asker<'_, C>) -> View<'a> {
-        let now = self.tracker.ledger().window.bucket_of(asker.now);
-        let count = asker.account.as_ref().map_or(0.0, |account| account.count(now).as_f64());
+        let count = asker.account.as_ref().map_or(0.0, |account| account.count(asker.bucket).as_f64());
         View {
             pods,
             user_tokens: asker.user.map(|_| count),

@@ -3,17 +3,22 @@
 
 use std::time::Duration;
 
+use strength_reduce::StrengthReducedU64;
+
 use crate::clock::{Tick, saturating_nanos};
 
 /// Time cut into buckets of one width; a window is the bucket of now and the `W` before it.
 ///
 /// A charge counts for at least the window and at most one bucket's width longer: it leaves when its
 /// bucket's start lies more than a window before the start of the bucket of now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    width: u64,
-    buckets: usize,
+    /// Nanoseconds. Prepared for division, as is the number of buckets: both divide on every charge.
+    width: StrengthReducedU64,
+    buckets: StrengthReducedU64,
 }
+
+// === impl Window ===
 
 impl Window {
     /// A window of `span`, in buckets of `width`. The width must be positive and the span is rounded up
@@ -21,23 +26,36 @@ impl Window {
     pub(crate) fn new(span: Duration, width: Duration) -> Self {
         let width = saturating_nanos(width).max(1);
         let before_now = saturating_nanos(span).div_ceil(width);
-        Self { width, buckets: usize::try_from(before_now).unwrap_or(usize::MAX).saturating_add(1) }
+        Self::of_buckets(width, before_now.saturating_add(1))
+    }
+
+    /// A window of so many buckets, those that are live at a time. Both numbers must be positive.
+    pub(crate) fn of_buckets(width: u64, buckets: u64) -> Self {
+        Self { width: StrengthReducedU64::new(width), buckets: StrengthReducedU64::new(buckets) }
     }
 
     /// How many buckets are live at a time: the one of now and those before it.
-    pub(crate) const fn buckets(&self) -> usize {
-        self.buckets
+    #[inline]
+    pub(crate) fn buckets(&self) -> u64 {
+        self.buckets.get()
     }
 
     /// The bucket that `at` falls into, counted from the clock's origin.
     #[inline]
-    pub(crate) const fn bucket_of(&self, at: Tick) -> u64 {
+    pub(crate) fn bucket_of(&self, at: Tick) -> u64 {
         at.as_nanos() / self.width
+    }
+
+    /// The lap of a ring of these buckets that a bucket belongs to, and its place in the ring.
+    #[inline]
+    pub(crate) fn place_of(&self, bucket: u64) -> (u64, usize) {
+        let (lap, place) = StrengthReducedU64::div_rem(bucket, self.buckets);
+        (lap, place as usize)
     }
 
     /// How long it takes until everything charged now is gone, whatever the phase.
     pub(crate) fn lap(&self) -> Duration {
-        Duration::from_nanos(self.width.saturating_mul(self.buckets as u64))
+        Duration::from_nanos(self.width.get().saturating_mul(self.buckets()))
     }
 }
 

@@ -4,27 +4,30 @@ use super::{Ring, RingHead};
 use crate::flag::{Flag, take_down};
 use crate::sync::AtomicU64;
 use crate::tokens::Tokens;
+use crate::window::Window;
 
 /// A ring, its words and its flag.
 #[derive(Debug)]
 pub struct StandaloneRing {
     head: RingHead,
     buckets: Box<[AtomicU64]>,
+    window: Window,
     changed: AtomicU64,
 }
 
 // === impl StandaloneRing ===
 
 impl StandaloneRing {
-    /// An empty ring of so many buckets, first used in bucket `now`.
+    /// An empty ring of so many buckets, at least one, first used in bucket `now`.
     #[must_use]
     pub fn new(buckets: usize, now: u64) -> Self {
-        let words = RingHead::fresh_buckets(buckets, now).collect();
-        Self { head: RingHead::new(now), buckets: words, changed: AtomicU64::new(0) }
+        let window = Window::of_buckets(1, buckets as u64);
+        let buckets = RingHead::fresh_buckets(&window, now).collect();
+        Self { head: RingHead::new(now), buckets, window, changed: AtomicU64::new(0) }
     }
 
     fn ring(&self) -> Ring<'_> {
-        Ring::new(&self.head, &self.buckets, Flag::new(&self.changed, 0))
+        Ring::new(&self.head, &self.buckets, &self.window, Flag::new(&self.changed, 0))
     }
 
     /// [`Ring::add`].

@@ -5,7 +5,7 @@ use std::fmt;
 use compact_str::CompactString;
 
 use super::seat::Seat;
-use crate::clock::{Clock, CoarseClock, Tick};
+use crate::clock::{Clock, CoarseClock, Tick, saturating_nanos};
 use crate::config::TrackerConfig;
 use crate::ring::{Ring, RingHead};
 use crate::sync::{Arc, AtomicU64, Named, Ordering, SliceArc};
@@ -18,6 +18,8 @@ pub(crate) struct Ledger<C> {
     pub(crate) clock: C,
     pub(crate) window: Window,
     pub(super) config: TrackerConfig,
+    /// Nanoseconds.
+    pub(super) staleness: u64,
     /// The bucket in which the last refresh of the extremes began. It never goes back.
     refreshed: AtomicU64,
     /// The latest bucket that anything was charged into.
@@ -51,7 +53,8 @@ impl<C: Clock> Ledger<C> {
     pub(super) fn new(config: TrackerConfig, clock: C) -> Self {
         let window = config.window();
         let now = window.bucket_of(clock.now());
-        Self { clock, window, config, refreshed: AtomicU64::new(now), latest: AtomicU64::new(now) }
+        let staleness = saturating_nanos(config.staleness);
+        Self { clock, window, config, staleness, refreshed: AtomicU64::new(now), latest: AtomicU64::new(now) }
     }
 
     /// The bucket of now.
@@ -96,7 +99,7 @@ impl<C: Clock> Account<C> {
     pub(super) fn open(name: &str, ledger: &Arc<Ledger<C>>, seat: Seat) -> Self {
         let now = ledger.bucket();
         let head = Head { ring: RingHead::new(now), name: name.into(), ledger: Arc::clone(ledger), seat };
-        Self(SliceArc::new(head, RingHead::fresh_buckets(ledger.window.buckets(), now)))
+        Self(SliceArc::new(head, RingHead::fresh_buckets(&ledger.window, now)))
     }
 
     /// The bucket of now, for the operations below: a caller that does several looks at the clock once.
@@ -148,7 +151,7 @@ impl<C: Clock> Account<C> {
     #[inline]
     pub(super) fn ring(&self) -> Ring<'_> {
         let head = self.0.head();
-        Ring::new(&head.ring, self.0.slice(), head.seat.changed())
+        Ring::new(&head.ring, self.0.slice(), &head.ledger.window, head.seat.changed())
     }
 
     /// A look at the total that concludes nothing.

@@ -74,7 +74,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
         let nobody = Extremes::new(Range::EMPTY, 0, config.min_tokens, config.max_tokens, now);
         let (publisher, extremes) = snapshot(nobody);
         let ledger = Arc::new(Ledger::new(config, clock));
-        let (bucket, buckets) = (ledger.window.bucket_of(now), ledger.window.buckets());
+        let (bucket, buckets) = (ledger.window.bucket_of(now), ledger.window.buckets() as usize);
         // One more for the shared account.
         let seats = Seats::new(ledger.config.max_users + 1);
         let open = |seat| Account::open(Self::OVERFLOW, &ledger, seat);
@@ -144,16 +144,23 @@ impl<C: Clock> SlidingWindowTracker<C> {
     #[inline]
     pub(crate) fn extremes_at(&self, now: Tick) -> Extremes {
         let last = self.last_extremes();
-        let staleness = self.ledger.config.staleness;
-        let is_fresh = |extremes: &Extremes| !staleness.is_zero() && now.since(extremes.as_of) <= staleness;
-        if is_fresh(&last) {
-            return last;
-        }
-        let turn = if staleness.is_zero() { Some(self.upkeep.lock()) } else { self.upkeep.try_lock() };
+        if self.is_fresh(&last, now) { last } else { self.renewed_extremes(last, now) }
+    }
+
+    /// With a staleness of 0 none is ever fresh.
+    #[inline]
+    fn is_fresh(&self, extremes: &Extremes, now: Tick) -> bool {
+        let age = now.as_nanos().saturating_sub(extremes.as_of.as_nanos());
+        age <= self.ledger.staleness && self.ledger.staleness > 0
+    }
+
+    #[cold]
+    fn renewed_extremes(&self, last: Extremes, now: Tick) -> Extremes {
+        let turn = if self.ledger.staleness == 0 { Some(self.upkeep.lock()) } else { self.upkeep.try_lock() };
         match turn {
             // Whoever had the turn before may have done the work between the two looks.
             Some(mut upkeep) => match self.last_extremes() {
-                renewed if is_fresh(&renewed) => renewed,
+                renewed if self.is_fresh(&renewed, now) => renewed,
                 _ => upkeep.run(self),
             },
             None => last,
