@@ -10,8 +10,8 @@
 //! - **A message costs several times the call.** It takes a trip through a mailbox and back, and from one thread to
 //!   another two wake-ups; the call in the core is some dozens of instructions and a few atomics.
 //! - **An actor is one thread.** Calls into the core scale with the cores, messages do not.
-//! - **The upkeep holds the actor's thread**: it is O(users). With very many, give the actor
-//!   [an arbiter of its own](TrackerHandle::start_in) and lengthen the staleness.
+//! - **The upkeep holds the actor's thread**, in proportion to the users who changed since the last one. With hundreds
+//!   of thousands of active ones give the actor [an arbiter of its own](TrackerHandle::start_in).
 //! - **No priority.** Messages are served in the order in which they come.
 //!
 //! # When to use which

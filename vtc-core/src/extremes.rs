@@ -5,8 +5,8 @@ use crate::tokens::Tokens;
 
 /// The range of the users' counts at one moment: an immutable snapshot.
 ///
-/// It is exact for the additions that had returned by `as_of`, expiry included; one that was in progress
-/// may be in it or not.
+/// It is exact: every charge that had returned when its making began is in it, one that was in progress may be, and
+/// nothing is that had expired by `as_of`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Extremes {
@@ -18,7 +18,7 @@ pub struct Extremes {
     pub users: usize,
     /// The adaptive bucket: how many tokens are one step of position. `max(min_tokens, (min + max) / 2)`.
     pub bucket: f64,
-    /// The moment for which all this holds.
+    /// The moment for which all this holds: shortly after its making began.
     pub as_of: Tick,
 }
 

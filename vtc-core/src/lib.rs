@@ -16,8 +16,12 @@
 //!   minutes and five seconds). Narrower buckets cost 8 bytes each per user.
 //! - **Estimates rule until the truth is known.** A request is charged its estimate when it is routed; how good a
 //!   decision is between then and its settlement depends on the estimator.
-//! - **Refreshing the extremes visits every user**, every [`staleness`](TrackerConfig::staleness) (100 ms). With very
-//!   many users lengthen it, or have somebody else do it: [`upkeep`](SlidingWindowTracker::upkeep).
+//! - **Somebody has to refresh the extremes**, every [`staleness`](TrackerConfig::staleness) (100 ms), in proportion to
+//!   the users who changed since. Without a timer that calls [`upkeep`](SlidingWindowTracker::upkeep) it is the
+//!   reader who finds them too old: nothing to notice with thousands of active users, tens of milliseconds with a
+//!   million.
+//! - **Names are not free.** Up to 24 bytes of one lie in the account, whatever is beyond is an allocation of its
+//!   own. Nothing bounds a name's length but whoever passes it in.
 //! - **A thread keeps the last snapshots it saw** alive while it lives: a table of pods and a few numbers.
 //!
 //! # How it works
@@ -31,11 +35,14 @@
 //!
 //! A user's account is a ring of atomic buckets with a running total. Accounts are found by name through a map of
 //! sharded locks; a [`UserHandle`] skips it. The smallest and the largest count of all users are an immutable
-//! snapshot that one writer at a time replaces ([`Extremes`]), and so is the table of pods ([`PodTable`]). A
-//! [`Ticket`] is what a decision took, and gives it back exactly once, whichever of its endings comes first.
+//! snapshot that one writer at a time replaces ([`Extremes`]), and so is the table of pods ([`PodTable`]). That writer
+//! keeps a copy of all counts side by side: an account that changes raises a flag, a bit among those of its neighbours,
+//! and a calendar says whose buckets expire when, so a refresh costs what has changed and not how many users
+//! there are. A [`Ticket`] is what a decision took, and gives it back exactly once, whichever of its endings comes first.
 //!
-//! Users who have no tokens left and to whom nobody holds a handle or a ticket are forgotten within two windows.
-//! Beyond [`max_users`](TrackerConfig::max_users) newcomers share one account.
+//! Users who have no tokens left are forgotten with the refresh that sees their last ones expire; those to whom
+//! somebody holds a handle or a ticket, within a window after it is let go. Beyond
+//! [`max_users`](TrackerConfig::max_users) newcomers share one account. A user costs 0.6 kB with the default window.
 //!
 //! # How to use it
 //!
@@ -67,13 +74,15 @@
 //! | read | what it shows | how old |
 //! | --- | --- | --- |
 //! | a user's count | every charge whose call had returned, nothing that expired; a charge or an expiry that another thread is in the middle of may show or not. Never negative, never more than was charged | not at all |
-//! | [`extremes`](SlidingWindowTracker::extremes) | the range of such counts, each read once, one after the other | at most [`staleness`](TrackerConfig::staleness), and the time that the one reader who renews it takes; with 0, not at all |
+//! | [`extremes`](SlidingWindowTracker::extremes) | the range of such counts, each read once, one after the other: every charge that had returned when the refresh began, nothing that had expired by [`as_of`](Extremes::as_of) | at most [`staleness`](TrackerConfig::staleness), and the time that the one reader who renews it takes; with 0, not at all |
 //! | [`last_extremes`](SlidingWindowTracker::last_extremes) | the same | since the last renewal |
 //! | [`users`](SlidingWindowTracker::users) | every user that is there throughout; one that comes or goes meanwhile maybe | not at all |
+//! | [`account_count`](SlidingWindowTracker::account_count) | a number that was right at some moment during the call; never above the cap | not at all; idle users are in it until the next refresh |
 //! | the table of pods | one whole table | since the last [`set`](Pods::set) |
 //! | a pod's requests in flight | a number that was right at some moment during the call | not at all |
 //!
-//! Several reads are several moments: nothing holds the world still between them.
+//! Several reads are several moments: nothing holds the world still between them. A reader waits for nobody, with one
+//! exception: with a staleness of 0 each makes its own extremes, and they take turns.
 //!
 //! # Features
 //!

@@ -2,9 +2,8 @@
 //!
 //! 1. With a staleness of 0 the extremes are the range of the counts that [`SlidingWindowTracker::users`] shows at that
 //!    moment: whoever charged, settled or expired, however seldom anybody looks, wherever the clock has been.
-//! 2. The cap holds, and whoever has nothing left and is not held is forgotten within two laps of the window.
-
-#![expect(clippy::unwrap_used, reason = "a test")]
+//! 2. The top users are the first of all, ordered by count and name.
+//! 3. The cap holds, and whoever has nothing left and is not held is forgotten within two laps of the window.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -58,6 +57,11 @@ fn assert_exact(tracker: &SlidingWindowTracker<ManualClock>) -> Result<(), TestC
     if !counts.is_empty() {
         prop_assert_eq!(extremes.min, counts.iter().copied().fold(f64::INFINITY, f64::min));
         prop_assert_eq!(extremes.max, counts.iter().copied().fold(0.0, f64::max));
+    }
+    let mut by_count = tracker.users();
+    by_count.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    for limit in [0, 1, 7, CAP + 1] {
+        prop_assert_eq!(&tracker.top_users(limit), &by_count[..limit.min(by_count.len())]);
     }
     prop_assert!(tracker.account_count() <= CAP);
     Ok(())

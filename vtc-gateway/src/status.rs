@@ -78,10 +78,8 @@ pub async fn users(gateway: Data<Gateway>, query: Result<Query<UsersQuery>, Erro
         return GatewayError::Request(error).error_response();
     };
     let tracker = gateway.router().tracker();
-    let mut users: Vec<_> =
-        tracker.users().into_iter().map(|(user, tokens)| User { user: user.to_string(), tokens }).collect();
-    users.sort_by(|a, b| b.tokens.total_cmp(&a.tokens).then_with(|| a.user.cmp(&b.user)));
-    users.truncate(query.limit);
+    let top = tracker.top_users(query.limit).into_iter();
+    let users = top.map(|(user, tokens)| User { user, tokens }).collect();
     // Of now, and so in agreement with the counts beside it.
     let extremes = tracker.upkeep();
     HttpResponse::Ok().json(Users {

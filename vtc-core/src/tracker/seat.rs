@@ -34,7 +34,7 @@ struct State<C> {
     arrivals: Vec<Account<C>>,
 }
 
-/// 64 flags each.
+/// 64 flags each; a power of two.
 const WORDS: usize = if cfg!(all(loom, feature = "loom")) { 1 } else { 64 };
 
 // === impl Seat ===
@@ -58,7 +58,7 @@ impl Seat {
     }
 
     const fn word(&self) -> usize {
-        self.number as usize / 64 % WORDS
+        self.number as usize / 64 & (WORDS - 1)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The lock-free tracker: a concurrent map of accounts.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fmt;
 
 use super::account::Ledger;
@@ -46,8 +48,8 @@ pub struct SlidingWindowTracker<C = CoarseClock> {
     upkeep: Mutex<Upkeep<C>>,
 }
 
-/// Shards of the map: enough that threads seldom meet, and that to sweep one, some thousand of a million users, holds
-/// nobody up for a millisecond; few enough that their locks fit a core's cache.
+/// Shards of the map: enough that threads seldom meet, and that a shard which grows, some thousand of a million users,
+/// holds nobody up for a millisecond; few enough that their locks fit a core's cache.
 const SHARDS: usize = 256;
 
 // === impl SlidingWindowTracker ===
@@ -125,6 +127,27 @@ impl<C: Clock> SlidingWindowTracker<C> {
         users
     }
 
+    /// The users that have the most tokens, at most `limit` of them, most first; equals by name. O(users), and only
+    /// the names that are given are copied.
+    #[must_use]
+    pub fn top_users(&self, limit: usize) -> Vec<(String, f64)> {
+        let now = self.ledger.bucket();
+        // What is least among the top comes first, since it is the first to go.
+        let mut top = BinaryHeap::new();
+        self.for_each_account(|account| {
+            let count = account.count(now);
+            let least = top.peek().filter(|_| top.len() >= limit).map(|Reverse((least, _))| *least);
+            if !count.is_zero() && least.is_none_or(|least| count >= least) {
+                top.push(Reverse((count, Reverse(account.name().to_owned()))));
+                if top.len() > limit {
+                    top.pop();
+                }
+            }
+        });
+        let most_first = top.into_sorted_vec().into_iter();
+        most_first.map(|Reverse((count, Reverse(name)))| (name, count.as_f64())).collect()
+    }
+
     /// How many accounts are open, with and without tokens; the shared one for newcomers is not counted.
     #[must_use]
     pub fn account_count(&self) -> usize {
@@ -133,8 +156,9 @@ impl<C: Clock> SlidingWindowTracker<C> {
 
     /// The extremes, at most [`staleness`](TrackerConfig::staleness) old.
     ///
-    /// If the last snapshot is older, one reader makes a new one, O(users), and the others go on with the
-    /// old one meanwhile; nobody waits. With a staleness of 0 every reader makes its own and waits for its turn.
+    /// If the last snapshot is older, one reader makes a new one, O(users that changed since), and the others go on with
+    /// the old one meanwhile; nobody waits. With a staleness of 0 every reader makes its own and waits for its turn.
+    /// Where somebody calls [`upkeep`](Self::upkeep) more often than that, no reader ever has to.
     #[must_use]
     pub fn extremes(&self) -> Extremes {
         self.extremes_at(self.ledger.clock.now())
@@ -173,9 +197,9 @@ impl<C: Clock> SlidingWindowTracker<C> {
         self.extremes.with(|extremes| *extremes)
     }
 
-    /// Publishes the extremes of now and closes the accounts of idle users, if it is time for that: the duty
-    /// of whoever keeps a timer, so that no reader has to do it. O(users); waits for nobody but another
-    /// upkeep.
+    /// Publishes the extremes of now and closes the accounts of idle users: the duty of whoever keeps a timer, so that
+    /// no reader has to do it. O(users that changed, or of whom something expired, since it last ran), and one
+    /// look at each 64 users; waits for nobody but another upkeep.
     pub fn upkeep(&self) -> Extremes {
         self.upkeep.lock().run(self)
     }
