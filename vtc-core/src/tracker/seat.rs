@@ -58,7 +58,7 @@ impl Seat {
     }
 
     const fn word(&self) -> usize {
-        self.number as usize / 64 & (WORDS - 1)
+        (self.number as usize / 64) & (WORDS - 1)
     }
 }
 
