@@ -4,6 +4,7 @@ mod account;
 mod builder;
 mod calendar;
 mod census;
+mod leavers;
 mod seat;
 mod sliding_window;
 mod upkeep;

@@ -2,6 +2,7 @@
 
 use super::calendar::Calendar;
 use super::census::{BLOCK, Census};
+use super::leavers::Leavers;
 use super::seat::Flags;
 use super::{Account, SlidingWindowTracker};
 use crate::clock::{Clock, Tick};
@@ -24,10 +25,7 @@ pub(super) struct Upkeep<C> {
     begun: u64,
     /// The bucket of the last run: what expired before it is gone.
     at: u64,
-    /// Seats of accounts that have nothing left: whether anybody holds them was not asked yet.
-    idle: Vec<u32>,
-    /// Seats of accounts that had nothing left and were held.
-    held: Vec<u32>,
+    leavers: Leavers,
     /// When the held ones were last asked again.
     asked_at: Tick,
 }
@@ -58,8 +56,7 @@ impl<C: Clock> Upkeep<C> {
             calendar: Calendar::new(buckets),
             begun: bucket,
             at: bucket,
-            idle: Vec::new(),
-            held: Vec::new(),
+            leavers: Leavers::default(),
             asked_at: now,
         }
     }
@@ -122,7 +119,7 @@ impl<C: Clock> Upkeep<C> {
                 // Seats are given out in order, so no shared flags are left out.
                 self.flags.push(Arc::clone(seat.flags()));
             }
-            self.idle.push(seat.number);
+            self.leavers.note(seat.number);
             self.accounts[number] = Some(account);
         }
     }
@@ -133,14 +130,14 @@ impl<C: Clock> Upkeep<C> {
         let buckets = self.calendar.buckets();
         let oldest_before = (before + 1).saturating_sub(buckets);
         let expired = oldest_before..(now + 1).saturating_sub(buckets).min(before + 1);
-        let Self { calendar, accounts, census, idle, .. } = self;
+        let Self { calendar, accounts, census, leavers, .. } = self;
         for bucket in expired {
             calendar.expire(bucket, |word, seats| {
                 let group = Group { word, seats };
                 group.fetch(accounts);
                 group.for_each(accounts, |seat, account| {
                     account.ring().expire(bucket);
-                    count(census, idle, seat, account);
+                    count(census, leavers, seat, account);
                 });
             });
         }
@@ -149,7 +146,7 @@ impl<C: Clock> Upkeep<C> {
     /// Renews the counts of all accounts that raised a flag. What was not known before lies in the buckets from `since`
     /// to that of now.
     fn renew(&mut self, raised: &[Raised], since: u64) {
-        let Self { calendar, accounts, census, idle, at: now, .. } = self;
+        let Self { calendar, accounts, census, leavers, at: now, .. } = self;
         let lap = (*now + 1).saturating_sub(calendar.buckets())..=*now;
         // If nobody looked for long, some of it has expired already.
         let may_have_expired = since < *lap.start();
@@ -162,7 +159,7 @@ impl<C: Clock> Upkeep<C> {
                 if may_have_expired || late & bit != 0 {
                     account.ring().sweep(*now);
                 }
-                count(census, idle, seat, account);
+                count(census, leavers, seat, account);
                 positive |= if census.count(seat).is_zero() { 0 } else { bit };
             });
             since.clone().for_each(|bucket| calendar.enroll(bucket, group.word, positive));
@@ -175,12 +172,10 @@ impl<C: Clock> Upkeep<C> {
 
     /// Who was idle and held is asked whether it is so still.
     fn ask_the_held_again(&mut self) {
-        let Self { accounts, held, idle, at, .. } = self;
-        for seat in held.drain(..) {
-            if let Some(account) = accounts[seat as usize].as_ref() {
+        for seat in self.leavers.ask_again() {
+            if let Some(account) = &self.accounts[*seat as usize] {
                 // It may be that nobody else reads it, and a ring wants to be used once in a while.
-                account.ring().sweep(*at);
-                idle.push(seat);
+                account.ring().sweep(self.at);
             }
         }
     }
@@ -188,19 +183,23 @@ impl<C: Clock> Upkeep<C> {
     /// Closes the accounts that have nothing left and that nobody holds.
     fn close_idle(&mut self, tracker: &SlidingWindowTracker<C>) {
         let mut closed = Vec::new();
-        for seat in self.idle.drain(..) {
+        for seat in self.leavers.take_idle() {
             let place = seat as usize;
-            if !self.census.count(place).is_zero() {
+            let Some(account) = self.accounts[place].take_if(|_| self.census.count(place).is_zero()) else {
+                self.leavers.strike_off(seat);
                 continue;
-            }
-            // A seat may stand in the list twice.
-            let Some(account) = self.accounts[place].take() else { continue };
+            };
             match tracker.close(account) {
-                Ok(()) => closed.push(seat),
+                Ok(()) => {
+                    closed.push(seat);
+                    self.leavers.strike_off(seat);
+                }
                 Err(account) => {
                     // Who has been charged since has raised a flag. All others are held.
                     if account.ring().watch().is_zero() {
-                        self.held.push(seat);
+                        self.leavers.hold(seat);
+                    } else {
+                        self.leavers.strike_off(seat);
                     }
                     self.accounts[place] = Some(account);
                 }
@@ -213,10 +212,10 @@ impl<C: Clock> Upkeep<C> {
 }
 
 /// Reads an account's total into the census.
-fn count<C: Clock>(census: &mut Census, idle: &mut Vec<u32>, seat: usize, account: &Account<C>) {
+fn count<C: Clock>(census: &mut Census, leavers: &mut Leavers, seat: usize, account: &Account<C>) {
     let count = account.ring().watch();
     if count.is_zero() {
-        idle.push(seat as u32);
+        leavers.note(seat as u32);
     }
     census.set(seat, count);
 }
