@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::Version;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
@@ -35,14 +36,13 @@ struct Passage<'a> {
 
 /// Serves one of the [endpoints](Endpoint) that do work on a pod.
 pub async fn generate(
+    endpoint: Endpoint,
     client: HttpRequest,
     payload: Payload,
     gateway: Data<Gateway>,
     upstream: Data<Upstream>,
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
-    // Only the endpoints' own paths lead here.
-    let endpoint = Endpoint::from_path(client.path()).unwrap_or(Endpoint::ChatCompletions);
     let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id).await;
     let mut response = outcome.unwrap_or_else(|error| {
         tracing::debug!(request_id = ?request_id, code = error.code(), "refused");
@@ -144,7 +144,14 @@ impl Passage<'_> {
             AnswerBody::Events(events) => {
                 let dialect = self.fleet.backend(ticket.pod()).map(|backend| backend.report.dialect);
                 let view = ClientView::new(&self.generation, dialect.unwrap_or_default());
-                response.streaming(MeteredStream::new(events, view, self.generation.n, self.estimate, ticket))
+                let events = MeteredStream::new(events, view, self.generation.n, self.estimate, ticket);
+                if self.client.version() >= Version::HTTP_11 {
+                    return response.streaming(events);
+                }
+                // An older client knows no chunks: the end of the connection is the end of the stream.
+                let mut response = response.force_close().streaming(events);
+                response.head_mut().no_chunking(true);
+                response
             }
         }
     }
