@@ -1,5 +1,6 @@
 //! The way of a request: identity, estimate, route, proxy, settle.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::http::Version;
@@ -30,6 +31,7 @@ struct Passage<'a> {
     request_id: &'a HeaderValue,
     fleet: Arc<Fleet>,
     policy: &'a dyn Policy,
+    user: Option<Cow<'a, str>>,
     generation: GenerationRequest<'a>,
     estimate: Estimate,
 }
@@ -62,11 +64,13 @@ async fn serve(
     request_id: &HeaderValue,
 ) -> Result<HttpResponse, GatewayError> {
     let policy = gateway.policy(client.headers())?;
+    let user = identity::user(client.headers())?;
     let body = body::read(client, payload, gateway.limits()).await?;
     let generation = GenerationRequest::read(endpoint, &body)?;
     let estimate = Estimate::of(&generation, gateway.estimator());
     let fleet = gateway.fleet().load();
-    let passage = Passage { gateway, upstream, client, request_id, fleet, policy, generation, estimate };
+    let passage =
+        Passage { gateway, upstream, client, request_id, fleet, policy, user, generation, estimate };
     passage.go().await
 }
 
@@ -76,7 +80,7 @@ impl Passage<'_> {
     async fn go(self) -> Result<HttpResponse, GatewayError> {
         let pods = self.fleet.serving(&self.generation.model)?;
         let request = RouteRequest {
-            user: identity::user(self.client.headers()),
+            user: self.user.as_deref(),
             input_tokens: self.estimate.input_tokens,
             output_tokens: self.estimate.output_tokens,
         };
@@ -107,8 +111,7 @@ impl Passage<'_> {
             self.gateway.fleet().suspect();
             tracing::warn!(pod = ticket.pod().name(), %failure, "a pod failed before it answered");
             untried = untried.without(ticket.pod());
-            let user = identity::user(self.client.headers());
-            match self.gateway.router().choose(&untried, self.policy, user) {
+            match self.gateway.router().choose(&untried, self.policy, self.user.as_deref()) {
                 Some(next) if attempt < self.gateway.retries() => ticket.move_to(next),
                 _ => {
                     ticket.settle(0.0, 0.0)?;
