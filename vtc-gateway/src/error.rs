@@ -46,11 +46,11 @@ pub enum GatewayError {
     /// The header `routing-strategy` names no policy.
     #[error(transparent)]
     Policy(#[from] UnknownPolicy),
-    /// No pod is ready.
+    /// No pod is ready, or all have just gone.
     #[error("no pod is ready to serve this request: come back in {} s", RETRY_SECONDS)]
     NoPods,
-    /// Every pod that was tried failed before it answered.
-    #[error("the pod failed before it answered, and so did every other that was tried: {0}")]
+    /// The last pod that was asked, maybe after others, did not bring its answer to an end.
+    #[error("no pod answered; the last one that was asked: {0}")]
     PodFailed(String),
     /// There is nothing at this path, or not by this method.
     #[error("there is nothing at {method} {path}")]

@@ -19,7 +19,7 @@ use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_po
 use crate::request::{Endpoint, GenerationRequest};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
-use crate::upstream::{Answer, AnswerBody, Upstream};
+use crate::upstream::{Answer, AnswerBody, Upstream, UpstreamError};
 use crate::view::ClientView;
 use crate::{body, identity, metrics};
 
@@ -103,19 +103,28 @@ impl Passage<'_> {
     async fn ask(&self, pods: &PodTable, ticket: &mut Ticket) -> Result<Answer, GatewayError> {
         let headers = to_pod(self.client.headers(), self.request_id);
         let mut untried = pods.clone();
+        let mut all_are_away = true;
         for attempt in 0.. {
             let failure = match self.ask_one(ticket, headers.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            self.gateway.fleet().suspect();
             tracing::warn!(pod = ticket.pod().name(), %failure, "a pod failed before it answered");
+            if matches!(failure, UpstreamError::TooLong { .. }) {
+                // The work was done. Nobody knows how much it was, so the estimate stays.
+                ticket.close();
+                return Err(GatewayError::PodFailed(failure.to_string()));
+            }
+            self.gateway.fleet().suspect();
+            all_are_away &= matches!(failure, UpstreamError::Away(_));
             untried = untried.without(ticket.pod());
             match self.gateway.router().choose(&untried, self.policy, self.user.as_deref()) {
                 Some(next) if attempt < self.gateway.retries() => ticket.move_to(next),
-                _ => {
+                next => {
                     ticket.settle(0.0, 0.0)?;
-                    return Err(GatewayError::PodFailed(failure));
+                    let is_hopeless = next.is_none() && all_are_away;
+                    let failed = || GatewayError::PodFailed(failure.to_string());
+                    return Err(if is_hopeless { GatewayError::NoPods } else { failed() });
                 }
             }
             metrics::retry();
@@ -123,12 +132,13 @@ impl Passage<'_> {
         Err(GatewayError::NoPods)
     }
 
-    async fn ask_one(&self, ticket: &Ticket, headers: HeaderMap) -> Result<Answer, String> {
+    async fn ask_one(&self, ticket: &Ticket, headers: HeaderMap) -> Result<Answer, UpstreamError> {
         // A table is made from its fleet, so the pod is there.
-        let backend = self.fleet.backend(ticket.pod()).ok_or("it is gone")?;
+        let backend = self.fleet.backend(ticket.pod());
+        let backend = backend.ok_or_else(|| UpstreamError::Away("it is gone".to_owned()))?;
         let body: Bytes = self.generation.ask_usage(backend.report.dialect);
         let path = self.generation.endpoint.path();
-        self.upstream.send(&backend.url, path, headers, body).await.map_err(|error| error.to_string())
+        self.upstream.send(&backend.url, path, headers, body).await
     }
 
     fn reply(&self, answer: Answer, ticket: Ticket) -> HttpResponse {
