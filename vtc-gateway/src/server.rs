@@ -102,6 +102,10 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet);
     poller.poll(&client).await;
     actix_web::rt::spawn(poller.run(client));
+    actix_web::rt::spawn(metrics::keep_added_up({
+        let metrics = gateway.metrics().clone();
+        move || metrics.run_upkeep()
+    }));
 
     let server = server.run();
     Ok(Serving { address, handle: server.handle(), server, gateway })
