@@ -1,5 +1,5 @@
 //! The twelve defects of AIBrix's `vtc` package that did not come along: each test fails on the code there.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::cell::Cell;
 use std::sync::mpsc::channel;
