@@ -1,14 +1,15 @@
 //! The twelve defects of AIBrix's `vtc` package that did not come along: each test fails on the code there.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::sync::Arc;
+use std::cell::Cell;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
 use vtc_core::{
-    ManualClock, RouteRequest, Router, SlidingWindowTracker, TimeUnit, TokenTracker, TrackerConfig,
-    UpdateError, VtcConfig,
+    Clock, ManualClock, RouteRequest, Router, SlidingWindowTracker, Tick, TimeUnit, TokenTracker,
+    TrackerConfig, UpdateError, VtcConfig,
 };
 
 fn tracker(clock: &ManualClock, window_ms: u64) -> SlidingWindowTracker<ManualClock> {
@@ -56,7 +57,7 @@ fn mend_02_no_intermediate_total_stays_behind_as_the_minimum() {
         tracker.update_token_count("alice", charge, 0.0).unwrap();
         clock.advance(ms(60));
     }
-    clock.set(vtc_core::Tick::after_origin(ms(120)));
+    clock.set(Tick::after_origin(ms(120)));
     assert_eq!(tracker.token_count("alice"), 60.0);
     assert_eq!((tracker.min_token_count(), tracker.max_token_count()), (60.0, 60.0));
 }
@@ -118,29 +119,63 @@ fn mend_05_idle_users_leave_and_invented_names_are_bounded() {
     assert_eq!(tracker.token_count("never seen before"), 0.0);
 }
 
+/// A clock at which a thread stops when it has said so: there it stands in the middle of an operation, as if the
+/// system had suspended it.
+#[derive(Clone)]
+struct Gate(Arc<Barrier>);
+
+thread_local! {
+    static STOPS_NEXT: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Clock for Gate {
+    fn now(&self) -> Tick {
+        if STOPS_NEXT.take() {
+            // The thread is here; and may go on.
+            self.0.wait();
+            self.0.wait();
+        }
+        Tick::ZERO
+    }
+}
+
 #[test]
-fn mend_06_no_lock_is_held_by_whoever_reads_or_charges() {
-    // There, one lock guards everything, so a thread suspended inside an operation stops all others. Here a thread
-    // may stop anywhere between operations, holding whatever the API lets it hold, and nobody waits for it.
-    let router = Arc::new(router(&["a", "b"]));
-    let (handle, table, extremes) =
-        (router.tracker().user("alice").unwrap(), router.pods().table(), router.tracker().last_extremes());
-    let ticket = router.route(&request("alice", 1.0)).unwrap();
-    let (done, all_done) = channel();
-    for _ in 0..2 {
-        let (router, done) = (Arc::clone(&router), done.clone());
+fn mend_06_nobody_waits_for_a_thread_that_is_suspended_in_the_middle_of_an_operation() {
+    // There, one lock guards everything, and the time is read while it is held: the others would never get on.
+    let operations: [fn(&Router<Gate>); 6] = [
+        |router| router.tracker().update_token_count("alice", 1.0, 0.0).unwrap(),
+        |router| router.tracker().user("alice").unwrap().charge(1.0, 0.0).unwrap(),
+        |router| assert!(router.tracker().token_count("alice") >= 1.0),
+        |router| assert!(!router.tracker().users().is_empty()),
+        |router| assert!(router.route(&request("alice", 1.0)).unwrap().close()),
+        |router| assert!(router.score_all(&router.pods().table(), Some("alice")).len() == 2),
+    ];
+    // For that waits only who wants to do it, too.
+    let upkeep: fn(&Router<Gate>) = |router| assert!(router.tracker().upkeep().users >= 1);
+    for suspended in operations.into_iter().chain([upkeep]) {
+        let gate = Gate(Arc::new(Barrier::new(2)));
+        let router = Arc::new(Router::with_clock(VtcConfig::default(), gate.clone()).unwrap());
+        router.pods().set(["a", "b"]);
+        router.tracker().update_token_count("alice", 1.0, 0.0).unwrap();
+        let thread = {
+            let router = Arc::clone(&router);
+            thread::spawn(move || {
+                STOPS_NEXT.set(true);
+                suspended(&router);
+            })
+        };
+        gate.0.wait();
+        let (done, all_done) = channel();
         thread::spawn(move || {
-            for i in 0..10_000 {
-                router.route(&request("alice", 1.0)).unwrap().settle(1.0, 0.0).unwrap();
-                router.tracker().update_token_count(&format!("user-{}", i % 100), 1.0, 0.0).unwrap();
-            }
+            operations.iter().for_each(|other| other(&router));
+            router.tracker().update_token_count("newcomer", 1.0, 0.0).unwrap();
             done.send(()).unwrap();
         });
+        // The limit only turns a hang into a failure.
+        all_done.recv_timeout(Duration::from_secs(30)).expect("the others wait");
+        gate.0.wait();
+        thread.join().unwrap();
     }
-    all_done.iter().take(2).for_each(drop);
-    assert_eq!(handle.token_count(), 20_001.0);
-    assert_eq!(router.tracker().token_count("user-7"), 200.0);
-    drop((table, extremes, ticket));
 }
 
 #[test]

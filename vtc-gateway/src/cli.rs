@@ -72,7 +72,7 @@ impl ServeArgs {
         };
         file.listen = self.listen.or(file.listen);
         file.policy = self.policy.or(file.policy);
-        file.pods.extend(self.pods);
+        file.put_pods(self.pods);
         Ok(Settings::new(file, variable)?)
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use vtc_core::{InvalidTokens, RouteError, UnknownPolicy};
 
+use crate::identity::LONGEST_NAME;
 use crate::request::RequestError;
 
 /// Why a request got no answer from a pod.
@@ -16,6 +17,9 @@ pub enum GatewayError {
     /// The body is not what the endpoint takes.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// The header `user` is longer than a name may be.
+    #[error("the header `user` is longer than the {LONGEST_NAME} bytes that a name may have")]
+    LongUser,
     /// The body is longer than is allowed.
     #[error("the body is longer than the {limit} bytes that are allowed")]
     TooLarge {
@@ -42,11 +46,11 @@ pub enum GatewayError {
     /// The header `routing-strategy` names no policy.
     #[error(transparent)]
     Policy(#[from] UnknownPolicy),
-    /// No pod is ready.
+    /// No pod is ready, or all have just gone.
     #[error("no pod is ready to serve this request: come back in {} s", RETRY_SECONDS)]
     NoPods,
-    /// Every pod that was tried failed before it answered.
-    #[error("the pod failed before it answered, and so did every other that was tried: {0}")]
+    /// The last pod that was asked, maybe after others, did not bring its answer to an end.
+    #[error("no pod answered; the last one that was asked: {0}")]
     PodFailed(String),
     /// There is nothing at this path, or not by this method.
     #[error("there is nothing at {method} {path}")]
@@ -77,7 +81,7 @@ impl GatewayError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Request(_) | Self::BrokenBody(_) | Self::Tokens(_) => "invalid_request",
+            Self::Request(_) | Self::LongUser | Self::BrokenBody(_) | Self::Tokens(_) => "invalid_request",
             Self::TooLarge { .. } => "request_too_large",
             Self::TooSlow { .. } => "request_timeout",
             Self::UnknownModel { .. } => "model_not_found",
@@ -91,6 +95,7 @@ impl GatewayError {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Request(error) => error.param(),
+            Self::LongUser => Some("user"),
             Self::UnknownModel { .. } => Some("model"),
             Self::Policy(_) => Some("routing-strategy"),
             _ => None,
@@ -110,7 +115,7 @@ impl From<RouteError> for GatewayError {
 impl ResponseError for GatewayError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Request(_) | Self::BrokenBody(_) | Self::Policy(_) | Self::Tokens(_) => {
+            Self::Request(_) | Self::LongUser | Self::BrokenBody(_) | Self::Policy(_) | Self::Tokens(_) => {
                 StatusCode::BAD_REQUEST
             }
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -146,6 +151,7 @@ mod tests {
             GatewayError::UnknownModel { model: "gpt-9".into(), known: vec!["a".into(), "b".into()] };
         let cases = [
             (GatewayError::Request(RequestError::NotAnObject), 400),
+            (GatewayError::LongUser, 400),
             (GatewayError::TooLarge { limit: 5 }, 413),
             (GatewayError::TooSlow { limit: Duration::from_secs(5) }, 408),
             (unknown.clone(), 404),

@@ -13,11 +13,16 @@ pub struct Estimate {
     pub output_tokens: f64,
 }
 
+/// The most output that is reserved for a request, all its answers together: as much as the longest contexts hold.
+/// A request may ask for any number of answers, but a bucket of a window holds only so much: what it could not take in
+/// would take others' charges along when it is given back. Whoever writes more is charged as it goes.
+const MOST_OUTPUT: f64 = 1e6;
+
 // === impl Estimate ===
 
 impl Estimate {
     /// The estimator's guess for each prompt's text, exact for prompts that are token ids. Output is at most
-    /// what the client allows, and nothing for embeddings.
+    /// what the client allows, never more than a million tokens, and nothing for embeddings.
     #[must_use]
     pub fn of(request: &GenerationRequest<'_>, estimator: &SimpleTokenEstimator) -> Self {
         let input_tokens = estimator.estimate_input_tokens(&request.prompt) + request.prompt_tokens as f64;
@@ -27,7 +32,7 @@ impl Estimate {
         let answers = (request.n as f64) * (request.prompts.max(1) as f64);
         let most = request.max_output_tokens.map_or(f64::MAX, |limit| limit as f64 * answers);
         let guess = (input_tokens * estimator.output_ratio).ceil() * request.n as f64;
-        Self { input_tokens, output_tokens: guess.min(most) }
+        Self { input_tokens, output_tokens: guess.min(most).min(MOST_OUTPUT) }
     }
 }
 
@@ -55,6 +60,15 @@ mod tests {
         assert_eq!(chat(r#","max_tokens":2"#), (3.0, 2.0));
         assert_eq!(chat(r#","max_tokens":2,"n":3"#), (3.0, 6.0));
         assert_eq!(chat(r#","n":3"#), (3.0, 15.0));
+    }
+
+    #[test]
+    fn output_has_an_end_however_many_answers_are_asked_for() {
+        for (n, output) in [("100000", 5e5), ("1e6", 1e6), ("18446744073709551615", 1e6), ("1e300", 1e6)] {
+            let body =
+                format!(r#"{{"model":"m","messages":[{{"role":"user","content":"twelve bytes"}}],"n":{n}}}"#);
+            assert_eq!(estimate(Endpoint::ChatCompletions, &body), (3.0, output), "{n}");
+        }
     }
 
     #[test]

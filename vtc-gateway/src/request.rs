@@ -121,12 +121,6 @@ impl Endpoint {
             Self::Embeddings => "/v1/embeddings",
         }
     }
-
-    /// The endpoint at this very path.
-    #[must_use]
-    pub fn from_path(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|endpoint| endpoint.path() == path)
-    }
 }
 
 // === impl GenerationRequest ===

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpServer, Route, guard};
 use vtc_actor::{HandleConfig, TrackerHandle};
 use vtc_core::Router;
 
@@ -102,6 +102,10 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet);
     poller.poll(&client).await;
     actix_web::rt::spawn(poller.run(client));
+    actix_web::rt::spawn(metrics::keep_added_up({
+        let metrics = gateway.metrics().clone();
+        move || metrics.run_upkeep()
+    }));
 
     let server = server.run();
     Ok(Serving { address, handle: server.handle(), server, gateway })
@@ -109,12 +113,20 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
 
 fn routes(config: &mut web::ServiceConfig) {
     for endpoint in Endpoint::ALL {
-        config.route(endpoint.path(), web::post().to(proxy::generate));
+        let generate = move |client, payload, gateway, upstream| {
+            proxy::generate(endpoint, client, payload, gateway, upstream)
+        };
+        config.route(endpoint.path(), web::post().to(generate));
     }
     config
-        .route("/v1/models", web::get().to(status::models))
-        .route("/v1/vtc/users", web::get().to(status::users))
-        .route("/v1/vtc/pods", web::get().to(status::pods))
-        .route("/healthz", web::get().to(status::healthz))
-        .route("/metrics", web::get().to(status::prometheus));
+        .route("/v1/models", look().to(status::models))
+        .route("/v1/vtc/users", look().to(status::users))
+        .route("/v1/vtc/pods", look().to(status::pods))
+        .route("/healthz", look().to(status::healthz))
+        .route("/metrics", look().to(status::prometheus));
+}
+
+/// A route for GET, and for HEAD: load balancers like to look without reading.
+fn look() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }

@@ -1,10 +1,14 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use actix_web::http::Uri;
+use actix_web::http::uri::Authority;
 use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 
@@ -107,7 +111,8 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
 impl Settings {
     /// Makes the settings of a file and an environment: AIBrix's variables override the file, but
-    /// `ROUTING_ALGORITHM` counts only if the file configures no policy. Flags are put into the file before.
+    /// `ROUTING_ALGORITHM` counts only if the file configures no policy. Flags are put into the file before, see
+    /// [`SettingsFile::put_pods`].
     ///
     /// # Errors
     /// The first value that is not allowed, by its name.
@@ -119,9 +124,8 @@ impl Settings {
         }
         let vtc =
             vtc.overridden_by(|name| env(name).filter(|_| !(has_policy && name == "ROUTING_ALGORITHM")))?;
-        if file.upstream.poll_interval.is_zero() {
-            return Err(ConfigError::new("upstream.poll_interval", "0s", "a time above 0").into());
-        }
+        file.limits.check()?;
+        file.upstream.check()?;
         Ok(Self {
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
             pods: pods(file.pods)?,
@@ -139,18 +143,28 @@ fn address(listen: &str) -> Result<SocketAddr, ConfigError> {
     first.ok_or_else(|| ConfigError::new("listen", listen, "an address and a port, as 127.0.0.1:8080"))
 }
 
-/// Checked and ordered by name; of two with one name, the later: so that a flag overrides the file.
+/// Checked and ordered by name.
 fn pods(pods: Vec<PodSetting>) -> Result<Vec<PodSetting>, ConfigError> {
     let mut by_name = BTreeMap::new();
     for pod in pods {
         let pod = PodSetting { url: pod.url.trim_end_matches('/').to_owned(), ..pod };
         pod.check()?;
-        by_name.insert(pod.name.clone(), pod);
+        if let Some(other) = by_name.insert(pod.name.clone(), pod) {
+            return Err(ConfigError::new("pod name", other.name, "each pod a name of its own"));
+        }
     }
     if by_name.is_empty() {
         return Err(ConfigError::new("pods", "none", "at least one, as --pod NAME=http://HOST:PORT"));
     }
     Ok(by_name.into_values().collect())
+}
+
+fn above_zero(field: &str, time: Duration) -> Result<(), ConfigError> {
+    if time.is_zero() { Err(ConfigError::new(field, "0s", "a time above 0")) } else { Ok(()) }
+}
+
+fn at_least_one(field: &str, bytes: usize) -> Result<(), ConfigError> {
+    if bytes == 0 { Err(ConfigError::new(field, 0, "at least 1")) } else { Ok(()) }
 }
 
 // === impl PodSetting ===
@@ -175,7 +189,13 @@ impl PodSetting {
             return Err(ConfigError::new("pod name", &self.name, "visible ASCII characters without spaces"));
         }
         let uri = self.url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-        let is_bare = |uri: &Uri| uri.authority().is_some() && uri.path() == "/" && uri.query().is_none();
+        // A port that is no port would be taken for 80, and a password would not be sent.
+        let is_address = |it: &Authority| match it.port_u16() {
+            Some(_) => !it.as_str().contains('@'),
+            None => it.as_str() == it.host(),
+        };
+        let is_bare =
+            |uri: &Uri| uri.authority().is_some_and(is_address) && uri.path() == "/" && uri.query().is_none();
         match uri {
             Some(uri) if is_bare(&uri) => Ok(()),
             _ => Err(ConfigError::new(
@@ -189,6 +209,13 @@ impl PodSetting {
 
 // === impl Limits ===
 
+impl Limits {
+    fn check(&self) -> Result<(), ConfigError> {
+        at_least_one("limits.body_bytes", self.body_bytes)?;
+        above_zero("limits.body_timeout", self.body_timeout)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { body_bytes: 32 << 20, body_timeout: Duration::from_secs(30) }
@@ -196,6 +223,14 @@ impl Default for Limits {
 }
 
 // === impl UpstreamSettings ===
+
+impl UpstreamSettings {
+    fn check(&self) -> Result<(), ConfigError> {
+        above_zero("upstream.connect_timeout", self.connect_timeout)?;
+        at_least_one("upstream.answer_bytes", self.answer_bytes)?;
+        above_zero("upstream.poll_interval", self.poll_interval)
+    }
+}
 
 impl Default for UpstreamSettings {
     fn default() -> Self {
@@ -218,99 +253,10 @@ impl SettingsFile {
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         Ok(toml::from_str(text)?)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FILE: &str = r#"
-        listen = "0.0.0.0:9000"
-        policy = "least-request"
-        workers = 2
-        grace = "5s"
-
-        [[pods]]
-        name = "b"
-        url = "http://10.0.0.2:8000/"
-
-        [[pods]]
-        name = "a"
-        url = "http://10.0.0.1:8000"
-
-        [tracker]
-        window_size = 10
-        time_unit = "seconds"
-        staleness = "50ms"
-        weights = { input = 1.0, output = 4.0 }
-
-        [scoring]
-        max_pod_load = 32
-
-        [limits]
-        body_bytes = 1000
-        body_timeout = "1s"
-
-        [upstream]
-        connect_timeout = "500ms"
-        retries = 1
-    "#;
-
-    fn settings(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let lookup =
-            |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Settings::new(SettingsFile::parse(toml)?, lookup)
-    }
-
-    #[test]
-    fn a_file_reaches_every_setting_and_orders_its_pods() {
-        let settings = settings(FILE, &[]).unwrap();
-        assert_eq!(settings.listen.to_string(), "0.0.0.0:9000");
-        assert_eq!(settings.pods.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(settings.pods[1].url, "http://10.0.0.2:8000");
-        assert_eq!(settings.vtc.policy, "least-request");
-        assert_eq!(settings.vtc.tracker.span(), Duration::from_secs(10));
-        assert_eq!(settings.vtc.tracker.weights.output, 4.0);
-        assert_eq!(settings.vtc.scoring.max_pod_load, 32.0);
-        assert_eq!(
-            (settings.limits.body_bytes, settings.limits.body_timeout),
-            (1000, Duration::from_secs(1))
-        );
-        assert_eq!((settings.upstream.retries, settings.upstream.answer_bytes), (1, 64 << 20));
-        assert_eq!((settings.workers, settings.grace), (2, Duration::from_secs(5)));
-    }
-
-    #[test]
-    fn the_configured_policy_goes_before_routing_algorithm_and_variables_before_the_rest_of_the_file() {
-        let env = [("ROUTING_ALGORITHM", "random"), ("AIBRIX_ROUTER_VTC_TOKEN_TRACKER_WINDOW_SIZE", "20")];
-        let from_file = settings(FILE, &env).unwrap();
-        assert_eq!(from_file.vtc.policy, "least-request");
-        assert_eq!(from_file.vtc.tracker.window_size, 20);
-        let without_policy = FILE.replace("policy", "# policy");
-        assert_eq!(settings(&without_policy, &env).unwrap().vtc.policy, "random");
-        assert_eq!(settings(&without_policy, &[]).unwrap().vtc.policy, "vtc-basic");
-    }
-
-    #[test]
-    fn every_mistake_is_named() {
-        let bad = |from: &str, to: &str| settings(&FILE.replace(from, to), &[]).unwrap_err().to_string();
-        assert!(bad("0.0.0.0:9000", "nowhere").contains("listen: \"nowhere\""));
-        assert!(bad("least-request", "fastest").contains("one of vtc-basic, random"));
-        assert!(bad("http://10.0.0.2:8000/", "https://10.0.0.2").contains("URL of pod b"));
-        assert!(bad("http://10.0.0.2:8000/", "http://10.0.0.2/v1").contains("without a path"));
-        assert!(bad("name = \"b\"", "name = \"b c\"").contains("pod name: \"b c\""));
-        assert!(bad("window_size = 10", "window_size = 0").contains("window_size"));
-        assert!(bad("window_size = 10", "window_sice = 10").contains("window_sice"));
-        assert!(bad("workers = 2", "poll = 2").contains("unknown field `poll`"));
-        assert!(settings("", &[]).unwrap_err().to_string().contains("--pod NAME=http://HOST:PORT"));
-    }
-
-    #[test]
-    fn a_pod_on_the_command_line_is_a_name_and_a_url() {
-        let pod = PodSetting::parse("a=http://127.0.0.1:8000/").unwrap();
-        assert_eq!((pod.name.as_str(), pod.url.as_str()), ("a", "http://127.0.0.1:8000"));
-        for wrong in ["a", "=http://127.0.0.1", "a=127.0.0.1:8000", "a=https://x"] {
-            assert!(PodSetting::parse(wrong).is_err(), "{wrong}");
-        }
+    /// Puts these pods beside those of the file, or in the place of those with their names.
+    pub fn put_pods(&mut self, pods: Vec<PodSetting>) {
+        self.pods.retain(|of_file| pods.iter().all(|pod| pod.name != of_file.name));
+        self.pods.extend(pods);
     }
 }

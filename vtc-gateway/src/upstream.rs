@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::http::{Method, StatusCode};
-use awc::error::PayloadError;
+use awc::error::{ConnectError, PayloadError, SendRequestError};
 use awc::{Client, Connector};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -43,10 +43,22 @@ pub enum AnswerBody {
 /// The bytes of a stream of events.
 pub type EventBytes = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
 
-/// A pod that could not be reached, or broke off before its answer was there. Nothing has gone to the client.
+/// Why there is no answer. Nothing has gone to the client.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UpstreamError(String);
+pub enum UpstreamError {
+    /// Nobody is there. Nothing was sent.
+    #[error("{0}")]
+    Away(String),
+    /// The pod broke off before its answer was there.
+    #[error("{0}")]
+    BrokenOff(String),
+    /// The answer is longer than is allowed, and so would be another pod's.
+    #[error("its answer is longer than the {limit} bytes that are allowed")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
 
 /// A connection that was not used for so long is closed. Servers close theirs after some time (uvicorn: 5 s): better
 /// to be the first.
@@ -83,7 +95,7 @@ impl Upstream {
     /// Sends a request and returns with the whole answer, or with the head of a stream.
     ///
     /// # Errors
-    /// [`UpstreamError`]: it may be sent again, to another pod.
+    /// [`UpstreamError`]: unless its answer was too long, it may be sent again, to another pod.
     pub async fn send(
         &self,
         url: &str,
@@ -93,19 +105,34 @@ impl Upstream {
     ) -> Result<Answer, UpstreamError> {
         let mut request = self.client.request(Method::POST, format!("{url}{path}")).no_decompress();
         *request.headers_mut() = headers;
-        let mut response = request.send_body(body).await.map_err(|error| UpstreamError(error.to_string()))?;
+        let mut response = request.send_body(body).await?;
         let (status, headers) = (response.status(), to_client(response.headers()));
         let body = if is_of_type(response.headers(), "text/event-stream") {
             AnswerBody::Events(Box::pin(response))
         } else {
-            let body = response.body().limit(self.answer_bytes).await;
-            let body = body.map_err(|error| UpstreamError(error.to_string()))?;
+            let limit = self.answer_bytes;
+            let body = response.body().limit(limit).await.map_err(|error| match error {
+                PayloadError::Overflow => UpstreamError::TooLong { limit },
+                other => UpstreamError::BrokenOff(other.to_string()),
+            })?;
             if breaks_off(status, response.headers(), &body) {
-                return Err(UpstreamError("it broke off its answer".to_owned()));
+                return Err(UpstreamError::BrokenOff("it broke off its answer".to_owned()));
             }
             AnswerBody::Whole(body)
         };
         Ok(Answer { status, headers, body })
+    }
+}
+
+impl From<SendRequestError> for UpstreamError {
+    fn from(error: SendRequestError) -> Self {
+        let text = error.to_string();
+        match error {
+            // So awc calls a connection that ended before the head of the answer.
+            SendRequestError::Connect(ConnectError::Disconnected) => Self::BrokenOff(text),
+            SendRequestError::Connect(_) => Self::Away(text),
+            _ => Self::BrokenOff(text),
+        }
     }
 }
 

@@ -88,6 +88,17 @@ impl VtcConfig {
             crate::policy::check_name(&name).map_err(|unknown| unknown.of_field(ROUTING_ALGORITHM))?;
             self.policy = name;
         }
+        // Each is allowed, but not both: the one that was given is at fault, the ceiling if both were.
+        let tracker = &self.tracker;
+        if tracker.max_tokens < tracker.min_tokens {
+            let (min, max) = (tracker.min_tokens, tracker.max_tokens);
+            if lookup(MAX_TOKENS).is_some() {
+                return Err(ConfigError::new(MAX_TOKENS, max, format!("at least the {min} of {MIN_TOKENS}")));
+            }
+            if lookup(MIN_TOKENS).is_some() {
+                return Err(ConfigError::new(MIN_TOKENS, min, format!("at most the {max} of {MAX_TOKENS}")));
+            }
+        }
         self.validate()?;
         Ok(self)
     }
@@ -164,6 +175,16 @@ mod tests {
             VtcConfig::default().overridden_by(|_| Some(String::new())).unwrap(),
             VtcConfig::default()
         );
+    }
+
+    #[test]
+    fn a_floor_above_the_ceiling_is_told_of_the_variable_that_was_given() {
+        let floor = with(MIN_TOKENS, "9000").unwrap_err();
+        assert_eq!((floor.field.as_str(), floor.value.as_str()), (MIN_TOKENS, "9000"));
+        assert_eq!(floor.allowed, format!("at most the 8000 of {MAX_TOKENS}"));
+        let ceiling = with(MAX_TOKENS, "900").unwrap_err();
+        assert_eq!((ceiling.field.as_str(), ceiling.value.as_str()), (MAX_TOKENS, "900"));
+        assert_eq!(ceiling.allowed, format!("at least the 1000 of {MIN_TOKENS}"));
     }
 
     #[test]

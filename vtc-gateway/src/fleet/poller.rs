@@ -19,6 +19,8 @@ use crate::settings::PodSetting;
 pub struct Poller {
     cell: Arc<FleetCell>,
     backends: Vec<Backend>,
+    /// Whether the pods have been asked before: the first answers are news, whatever they say.
+    has_asked: bool,
     interval: Duration,
 }
 
@@ -44,20 +46,30 @@ impl Poller {
             ready: false,
             report: Report::default(),
         };
-        Self { cell, backends: pods.iter().map(backend).collect(), interval }
+        Self { cell, backends: pods.iter().map(backend).collect(), has_asked: false, interval }
     }
 
     /// Asks all pods at the same time and publishes what they say.
     pub async fn poll(&mut self, client: &Client) {
         let reports = join_all(self.backends.iter().map(|backend| ask(client, &backend.url))).await;
         for (backend, report) in self.backends.iter_mut().zip(reports) {
-            if backend.ready != report.is_some() {
-                tracing::info!(pod = backend.pod.name(), ready = report.is_some(), "pod");
+            let is_news = !self.has_asked || backend.ready != report.is_ok();
+            backend.ready = report.is_ok();
+            match report {
+                Ok(report) => {
+                    backend.report = report;
+                    if is_news {
+                        tracing::info!(pod = backend.pod.name(), "a pod is ready");
+                    }
+                }
+                // It keeps what it last said: its models are known, though nobody serves them.
+                Err(reason) if is_news => {
+                    tracing::warn!(pod = backend.pod.name(), url = backend.url, %reason, "a pod is not ready");
+                }
+                Err(_) => {}
             }
-            backend.ready = report.is_some();
-            // One that is away keeps what it last said: its models are known, though nobody serves them.
-            backend.report = report.unwrap_or_else(|| backend.report.clone());
         }
+        self.has_asked = true;
         self.cell.current.store(Arc::new(Fleet::new(self.backends.clone())));
     }
 
@@ -72,19 +84,20 @@ impl Poller {
     }
 }
 
-/// What the pod at that URL says; `None` if it is not ready.
-async fn ask(client: &Client, url: &str) -> Option<Report> {
+/// What the pod at that URL says; why it is not ready, if it is not.
+async fn ask(client: &Client, url: &str) -> Result<Report, String> {
     let request = client.get(format!("{url}/v1/models")).timeout(PATIENCE).send();
-    let mut response = request.await.ok()?;
+    let mut response = request.await.map_err(|error| error.to_string())?;
     match response.status() {
         StatusCode::OK => {
-            let list: ModelList =
-                serde_json::from_slice(&response.body().limit(LONGEST_LIST).await.ok()?).ok()?;
+            let body = response.body().limit(LONGEST_LIST).await.map_err(|error| error.to_string())?;
+            let list: ModelList = serde_json::from_slice(&body)
+                .map_err(|error| format!("what it says at /v1/models is no list of models: {error}"))?;
             let owner = list.data.first().and_then(|model| model["owned_by"].as_str()).unwrap_or_default();
-            Some(Report { dialect: Dialect::from_owned_by(owner), models: Some(list.data) })
+            Ok(Report { dialect: Dialect::from_owned_by(owner), models: Some(list.data) })
         }
         // It is there, but does not list its models, or not to us.
-        status if status.is_client_error() => Some(Report::default()),
-        _ => None,
+        status if status.is_client_error() => Ok(Report::default()),
+        status => Err(format!("it answers {status} at /v1/models")),
     }
 }

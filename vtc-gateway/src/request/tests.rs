@@ -30,15 +30,6 @@ fn prompt_of(endpoint: Endpoint, member: &str) -> (String, usize, usize) {
 }
 
 #[test]
-fn an_endpoint_is_found_at_its_path_and_nowhere_else() {
-    for endpoint in Endpoint::ALL {
-        assert_eq!(Endpoint::from_path(endpoint.path()), Some(endpoint));
-        assert_eq!(Endpoint::from_path(&format!("{}/", endpoint.path())), None);
-    }
-    assert_eq!(Endpoint::from_path("/v1/models"), None);
-}
-
-#[test]
 fn a_request_borrows_from_its_body() {
     let body = body(r#"{"prompt":"héllo","model":"m"}"#);
     let request = GenerationRequest::read(Endpoint::Completions, &body).unwrap();

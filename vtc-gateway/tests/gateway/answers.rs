@@ -138,6 +138,37 @@ async fn users_are_charged_apart() {
 }
 
 #[actix_web::test]
+async fn a_user_of_another_alphabet_is_charged_like_any_other() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::before(&[&pod]).await;
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"twelve bytes"}],"max_tokens":4}"#;
+    let length = body.len();
+    // By hand: a library would not send it, others do.
+    for (sent, told) in [("Żofia".as_bytes(), "Żofia"), (b"J\xf6rg", "J\u{fffd}rg")] {
+        let head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nuser: ";
+        let rest = format!("\r\ncontent-length: {length}\r\n\r\n{body}");
+        let reply = gateway.exchange([&head[..], sent, rest.as_bytes()].concat()).await;
+        let usage = &serde_json::from_slice::<Value>(&reply.body).unwrap()["usage"];
+        assert_eq!(gateway.tokens(told).await, cost(usage), "{told}");
+    }
+}
+
+#[actix_web::test]
+async fn a_request_for_more_than_a_window_can_hold_wipes_nothing_out() {
+    let mut pod = ScriptedPod::start("a").await;
+    let gateway = Gateway::before(&[&pod]).await;
+    let reply = gateway.start_asking(ask_chat().of("alice"));
+    pod.call().await.answer_chat(7, 5).await;
+    reply.await.unwrap();
+    assert_eq!(gateway.tokens("alice").await, 17.0);
+    // Its reservation comes back when the pod refuses: no more than that, and all of it.
+    let reply = gateway.start_asking(ask_chat().with("n", 1e15).of("alice"));
+    pod.call().await.answer(400, "{}").await;
+    assert_eq!(reply.await.unwrap().status, 400);
+    assert_eq!(gateway.tokens("alice").await, 17.0);
+}
+
+#[actix_web::test]
 async fn an_empty_user_is_routed_like_a_new_one_and_not_charged() {
     let pods = ["a", "b"].map(fast_pod);
     let gateway = Gateway::before(&[&pods[0], &pods[1]]).await;

@@ -1,6 +1,6 @@
 //! Pods that fail, and pods that refuse.
 
-use crate::common::question::Reply;
+use crate::common::question::{ESTIMATE, Reply};
 use crate::common::scripted_pod::{Call, counted_piece, piece};
 use crate::common::{Gateway, ScriptedPod, ask_chat, cost, fast_pod, soon};
 
@@ -153,6 +153,20 @@ async fn when_all_pods_fail_the_request_costs_nothing() {
     pods[0].call().await.close();
     pods[1].call().await.reset();
     costs_nothing(&gateway, reply.await.unwrap()).await;
+}
+
+#[actix_web::test]
+async fn an_answer_longer_than_is_allowed_is_asked_for_once_and_costs_the_estimate() {
+    let (mut pod, other) = (ScriptedPod::start("a").await, ScriptedPod::start("b").await);
+    let gateway = Gateway::configured(&[&pod, &other], "[upstream]\nanswer_bytes = 100").await;
+    let reply = gateway.start_asking(ask_chat().of("alice"));
+    pod.call().await.answer(200, &"x".repeat(101)).await;
+    let reply = reply.await.unwrap();
+    assert_eq!(reply.status, 502);
+    let message = &reply.json()["error"]["message"];
+    assert!(message.as_str().unwrap().contains("100 bytes"), "{message}");
+    assert_eq!(gateway.tokens("alice").await, ESTIMATE);
+    assert_eq!((gateway.in_flight().await, other.waiting_calls()), (0, 0));
 }
 
 /// A stream of two events, which cost 7 + 2 * 2, and then this.

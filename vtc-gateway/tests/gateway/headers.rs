@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::common::question::{Question, Reply};
 use crate::common::scripted_pod::Call;
 use crate::common::wire::Message;
-use crate::common::{Gateway, ScriptedPod, ask_chat};
+use crate::common::{Gateway, ScriptedPod, ask_chat, ask_embeddings};
 
 /// Asks a pod that answers so; what it saw, and what its client got.
 async fn passed(question: Question, answer: impl AsyncFnOnce(Call) -> Message) -> (Message, Reply) {
@@ -65,6 +65,13 @@ async fn pods_get_neither_the_user_nor_the_strategy() {
     assert_eq!(seen.header("user"), None);
     assert_eq!(seen.header("routing-strategy"), None);
     assert_eq!(seen.first_line, "POST /v1/chat/completions HTTP/1.1");
+}
+
+#[actix_web::test]
+async fn an_endpoint_spelled_with_escapes_is_the_same_endpoint() {
+    let (seen, reply) = passed(ask_embeddings().at("/v1/%65mbeddings"), answer).await;
+    assert_eq!(seen.first_line, "POST /v1/embeddings HTTP/1.1");
+    assert_eq!(reply.status, 200);
 }
 
 #[actix_web::test]

@@ -63,6 +63,24 @@ async fn a_stream_that_outlasts_the_grace_does_not_keep_it_from_ending() {
     call.closed().await;
 }
 
+#[actix_web::test]
+async fn the_log_says_at_once_which_pod_is_not_ready_and_why() {
+    let (ready, mut away) = (ScriptedPod::start("a").await, ScriptedPod::start("b").await);
+    away.close().await;
+    let pods = [ready.setting(), away.setting()].map(|pod| format!("{}={}", pod.name, pod.url));
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--pod", &pods[0], "--pod", &pods[1]];
+    let (_binary, mut log) = Binary::logging(&arguments);
+    let mut lines = Vec::new();
+    for _ in 0..2 {
+        lines.push(soon(log.next_line()).await.unwrap().unwrap());
+    }
+    assert!(lines[0].contains("a pod is ready pod=\"a\""), "{lines:?}");
+    for part in ["WARN", "a pod is not ready pod=\"b\"", &away.setting().url, "refused"] {
+        assert!(lines[1].contains(part), "no {part:?} in {lines:?}");
+    }
+    assert!(!lines.concat().contains('\u{1b}'), "no colours in a file");
+}
+
 const POD: [&str; 2] = ["--pod", "a=http://127.0.0.1:9"];
 
 /// Has the start refused, and checks that it is said why.

@@ -36,11 +36,12 @@ async fn when_all_pods_have_gone_requests_are_told_to_come_back() {
     for pod in &mut pods {
         pod.close().await;
     }
-    // Nobody has noticed yet.
-    assert_eq!(gateway.ask(ask_chat().of("alice")).await.status, 502);
-    gateway.until_ready(0).await;
-    let reply = gateway.ask(ask_chat().of("alice")).await;
-    is_told_to_come_back(&gateway, reply).await;
+    // The first is who notices it.
+    for _ in 0..2 {
+        let reply = gateway.ask(ask_chat().of("alice")).await;
+        is_told_to_come_back(&gateway, reply).await;
+        gateway.until_ready(0).await;
+    }
     assert_eq!(gateway.get("/healthz").await.status, 503);
 }
 
@@ -75,8 +76,9 @@ async fn a_model_whose_pod_is_away_is_not_unknown() {
     let ready = fast_pod("b");
     let gateway = Gateway::before(&[&away, &ready]).await;
     away.close().await;
-    assert_eq!(gateway.ask(ask_chat().with("model", "rare")).await.status, 502);
-    gateway.until_ready(1).await;
-    let reply = gateway.ask(ask_chat().with("model", "rare")).await;
-    is_told_to_come_back(&gateway, reply).await;
+    for _ in 0..2 {
+        let reply = gateway.ask(ask_chat().with("model", "rare")).await;
+        is_told_to_come_back(&gateway, reply).await;
+        gateway.until_ready(1).await;
+    }
 }

@@ -82,6 +82,17 @@ async fn an_unknown_routing_strategy_is_refused_with_those_there_are() {
     }
 }
 
+#[actix_web::test]
+async fn a_user_whose_name_has_no_end_is_refused() {
+    let pod = ScriptedPod::start("a").await;
+    let gateway = Gateway::before(&[&pod]).await;
+    let reply = gateway.ask(ask_chat().of(&"x".repeat(257))).await;
+    assert_eq!(reply.status, 400);
+    let message = error(&reply.json(), "invalid_request", Some("user"));
+    assert!(message.contains("256 bytes"), "{message}");
+    assert!(gateway.has_charged_nobody().await);
+}
+
 /// What there is at that path. It stands in the reply that it is not there.
 async fn not_found(reply: Reply, what: &str) {
     assert_eq!(reply.status, 404);

@@ -119,6 +119,19 @@ async fn health_is_that_some_pod_is_ready() {
     assert_eq!((health.status, health.json()), (200, json!({ "status": "ok", "pods_ready": 1, "pods": 2 })));
 }
 
+#[actix_web::test]
+async fn whoever_looks_may_leave_out_the_body() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::before(&[&pod]).await;
+    for path in ["/healthz", "/metrics", "/v1/models", "/v1/vtc/users", "/v1/vtc/pods"] {
+        let look = format!("HEAD {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n");
+        let reply = gateway.exchange_to_the_end(look).await;
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{path}: {head}");
+        assert_eq!(body, "");
+    }
+}
+
 /// The value of a sample whose name and labels are these.
 fn sample(metrics: &str, name: &str) -> f64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

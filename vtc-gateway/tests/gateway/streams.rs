@@ -107,3 +107,21 @@ async fn what_passes_the_reservation_is_charged_while_the_stream_goes_on() {
     }
     assert_eq!(gateway.in_flight().await, 1);
 }
+
+#[actix_web::test]
+async fn a_client_of_http_1_0_gets_a_stream_without_chunks_that_ends_with_the_connection() {
+    let mut pod = ScriptedPod::start("a").await;
+    let gateway = Gateway::before(&[&pod]).await;
+    let body = r#"{"model":"m","messages":[],"stream":true}"#;
+    let head = format!("POST /v1/chat/completions HTTP/1.0\r\ncontent-length: {}\r\n\r\n", body.len());
+    let answering = async {
+        let mut call = pod.call().await;
+        call.begin().await;
+        call.event("[DONE]").await;
+        call.finish().await;
+    };
+    let (reply, ()) = tokio::join!(gateway.exchange_to_the_end(format!("{head}{body}")), answering);
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("200 OK") && !head.contains("transfer-encoding"), "{head}");
+    assert_eq!(body, "data: [DONE]\n\n");
+}

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use super::gateway::Gateway;
 use super::soon;
@@ -23,6 +23,15 @@ impl Binary {
         let mut child = command.env("RUST_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, output }
+    }
+
+    /// Starts it, and returns its log besides.
+    pub fn logging(arguments: &[&str]) -> (Self, Lines<BufReader<ChildStderr>>) {
+        let mut command = command(arguments, &[]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        (Self { child, output }, log)
     }
 
     /// Starts it, and reads what is wrong, since it does not go on.

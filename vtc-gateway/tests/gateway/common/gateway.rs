@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use awc::Client;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use vtc_gateway::demo::pod::SimulatedPod;
@@ -104,6 +104,15 @@ impl Gateway {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
         connection.write_all(bytes.as_ref()).await.unwrap();
         soon(Message::read(&mut connection)).await.unwrap()
+    }
+
+    /// Sends these very bytes and reads until the gateway closes the connection.
+    pub async fn exchange_to_the_end(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut connection = TcpStream::connect(self.address).await.unwrap();
+        connection.write_all(bytes.as_ref()).await.unwrap();
+        let mut reply = String::new();
+        soon(connection.read_to_string(&mut reply)).await.unwrap();
+        reply
     }
 
     /// How many tokens that user has.

@@ -1,0 +1,112 @@
+//! What a file, the environment and flags make together, and what they may not say.
+
+use super::*;
+
+const FILE: &str = r#"
+    listen = "0.0.0.0:9000"
+    policy = "least-request"
+    workers = 2
+    grace = "5s"
+
+    [[pods]]
+    name = "b"
+    url = "http://10.0.0.2:8000/"
+
+    [[pods]]
+    name = "a"
+    url = "http://10.0.0.1:8000"
+
+    [tracker]
+    window_size = 10
+    time_unit = "seconds"
+    staleness = "50ms"
+    weights = { input = 1.0, output = 4.0 }
+
+    [scoring]
+    max_pod_load = 32
+
+    [limits]
+    body_bytes = 1000
+    body_timeout = "1s"
+
+    [upstream]
+    connect_timeout = "500ms"
+    retries = 1
+"#;
+
+fn settings(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Settings::new(SettingsFile::parse(toml)?, lookup)
+}
+
+#[test]
+fn a_file_reaches_every_setting_and_orders_its_pods() {
+    let settings = settings(FILE, &[]).unwrap();
+    assert_eq!(settings.listen.to_string(), "0.0.0.0:9000");
+    assert_eq!(settings.pods.iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(settings.pods[1].url, "http://10.0.0.2:8000");
+    assert_eq!(settings.vtc.policy, "least-request");
+    assert_eq!(settings.vtc.tracker.span(), Duration::from_secs(10));
+    assert_eq!(settings.vtc.tracker.weights.output, 4.0);
+    assert_eq!(settings.vtc.scoring.max_pod_load, 32.0);
+    assert_eq!((settings.limits.body_bytes, settings.limits.body_timeout), (1000, Duration::from_secs(1)));
+    assert_eq!((settings.upstream.retries, settings.upstream.answer_bytes), (1, 64 << 20));
+    assert_eq!((settings.workers, settings.grace), (2, Duration::from_secs(5)));
+}
+
+#[test]
+fn the_configured_policy_goes_before_routing_algorithm_and_variables_before_the_rest_of_the_file() {
+    let env = [("ROUTING_ALGORITHM", "random"), ("AIBRIX_ROUTER_VTC_TOKEN_TRACKER_WINDOW_SIZE", "20")];
+    let from_file = settings(FILE, &env).unwrap();
+    assert_eq!(from_file.vtc.policy, "least-request");
+    assert_eq!(from_file.vtc.tracker.window_size, 20);
+    let without_policy = FILE.replace("policy", "# policy");
+    assert_eq!(settings(&without_policy, &env).unwrap().vtc.policy, "random");
+    assert_eq!(settings(&without_policy, &[]).unwrap().vtc.policy, "vtc-basic");
+}
+
+#[test]
+fn every_mistake_is_named() {
+    let bad = |from: &str, to: &str| settings(&FILE.replace(from, to), &[]).unwrap_err().to_string();
+    assert!(bad("0.0.0.0:9000", "nowhere").contains("listen: \"nowhere\""));
+    assert!(bad("least-request", "fastest").contains("one of vtc-basic, random"));
+    assert!(bad("http://10.0.0.2:8000/", "https://10.0.0.2").contains("URL of pod b"));
+    assert!(bad("http://10.0.0.2:8000/", "http://10.0.0.2/v1").contains("without a path"));
+    assert!(bad("name = \"b\"", "name = \"b c\"").contains("pod name: \"b c\""));
+    for url in ["http://10.0.0.2:80000", "http://10.0.0.2:", "http://me:pw@10.0.0.2", "http://me@10.0.0.2:80"]
+    {
+        assert!(bad("http://10.0.0.2:8000/", url).contains("URL of pod b"), "{url}");
+    }
+    assert!(bad("name = \"b\"", "name = \"a\"").contains("pod name: \"a\""), "two pods of one name");
+    assert!(bad("body_bytes = 1000", "body_bytes = 0").contains("limits.body_bytes"));
+    assert!(bad("body_timeout = \"1s\"", "body_timeout = \"0s\"").contains("limits.body_timeout"));
+    assert!(bad("\"500ms\"", "\"0s\"").contains("upstream.connect_timeout"));
+    assert!(bad("retries = 1", "answer_bytes = 0").contains("upstream.answer_bytes"));
+    assert!(bad("window_size = 10", "window_size = 0").contains("window_size"));
+    assert!(bad("window_size = 10", "window_sice = 10").contains("window_sice"));
+    assert!(bad("workers = 2", "poll = 2").contains("unknown field `poll`"));
+    assert!(settings("", &[]).unwrap_err().to_string().contains("--pod NAME=http://HOST:PORT"));
+}
+
+#[test]
+fn a_pod_of_the_command_line_takes_the_place_of_one_of_the_file() {
+    let mut file = SettingsFile::parse(FILE).unwrap();
+    file.put_pods(
+        ["b=http://10.0.0.3", "c=http://[::1]:8000"].map(|pod| PodSetting::parse(pod).unwrap()).into(),
+    );
+    let pods = Settings::new(file, |_| None).unwrap().pods;
+    let urls: Vec<_> = pods.iter().map(|pod| pod.url.as_str()).collect();
+    assert_eq!(urls, ["http://10.0.0.1:8000", "http://10.0.0.3", "http://[::1]:8000"]);
+    let mut file = SettingsFile::default();
+    file.put_pods(vec![PodSetting::parse("a=http://10.0.0.1").unwrap(); 2]);
+    assert!(Settings::new(file, |_| None).unwrap_err().to_string().contains("a name of its own"));
+}
+
+#[test]
+fn a_pod_on_the_command_line_is_a_name_and_a_url() {
+    let pod = PodSetting::parse("a=http://127.0.0.1:8000/").unwrap();
+    assert_eq!((pod.name.as_str(), pod.url.as_str()), ("a", "http://127.0.0.1:8000"));
+    for wrong in ["a", "=http://127.0.0.1", "a=127.0.0.1:8000", "a=https://x"] {
+        assert!(PodSetting::parse(wrong).is_err(), "{wrong}");
+    }
+}
