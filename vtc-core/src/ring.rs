@@ -35,7 +35,7 @@ mod word;
 
 #[cfg(any(test, all(loom, feature = "loom")))]
 pub use self::standalone::StandaloneRing;
-use self::word::Word;
+use self::word::{Received, Word};
 use crate::flag::Flag;
 use crate::sync::{AtomicU64, Ordering};
 use crate::tokens::Tokens;
@@ -62,6 +62,15 @@ pub(crate) struct RingHead {
     total: AtomicU64,
     /// Every bucket that had expired when this bucket began has been reclaimed.
     swept: AtomicU64,
+}
+
+/// What became of an amount that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Landed {
+    /// The bucket it lies in.
+    pub(crate) bucket: u64,
+    /// How much of it: all but what was more than a bucket holds.
+    pub(crate) kept: Tokens,
 }
 
 /// A bucket's word, and its lap.
@@ -119,7 +128,7 @@ impl<'a> Ring<'a> {
     /// Adds `amount` to bucket `now` and says which bucket it came to lie in: a later one, if this
     /// thread is late, or its clock went back, and the ring has moved on. Lock-free; two atomic read-modify-writes.
     #[inline]
-    pub(crate) fn add(&self, now: u64, amount: Tokens) -> u64 {
+    pub(crate) fn add(&self, now: u64, amount: Tokens) -> Landed {
         // Relaxed: a hint only. If it is old, `sweep` finds nothing to do. A ring left alone for a whole
         // lap is swept first, so that laps in it are never far apart.
         let swept = self.head.swept.load(Ordering::Relaxed);
@@ -136,10 +145,10 @@ impl<'a> Ring<'a> {
         // below and loaded with Acquire by whoever takes the amount out. Two read-modify-writes of one atomic
         // that are ordered so are seen in that order by everybody.
         self.head.total.fetch_add(amount.units(), Ordering::AcqRel);
-        let (landed, leaves) = self.deposit(place, seen, amount.units());
-        self.lower_total(leaves);
+        let (bucket, received) = self.deposit(place, seen, amount.units());
+        self.lower_total(received.leaves);
         self.changed.raise();
-        landed
+        Landed { bucket, kept: Tokens::from_units(received.kept) }
     }
 
     /// What is in the window that ends with bucket `now`.
@@ -231,27 +240,27 @@ impl<'a> Ring<'a> {
         let place = self.place(bucket);
         // Acquire: as in `deposit`.
         let seen = place.word.load(Ordering::Acquire);
-        self.deposit(place, seen, 0).1
+        self.deposit(place, seen, 0).1.leaves
     }
 
     /// Puts `units`, which the total already counts, into the bucket of that place, whose word was `seen` (loaded
-    /// with Acquire); reclaims it if it is stale. Says which bucket they came to lie in, and what must leave the total.
+    /// with Acquire); reclaims it if it is stale. Says which bucket they came to lie in, and what became of all.
     ///
     /// Acquire: if the amount in the word is to be taken off the total, its addition to the total must come first;
     /// pairs with the Release of whoever stored the word.
     #[inline]
-    fn deposit(&self, place: Place<'_>, mut seen: u64, units: u64) -> (u64, u64) {
+    fn deposit(&self, place: Place<'_>, mut seen: u64, units: u64) -> (u64, Received) {
         loop {
             let received = Word::from_raw(seen).receive(place.lap, units);
             let landed = place.bucket + received.laps_ahead * self.buckets.len() as u64;
             if received.word.raw() == seen {
-                return (landed, received.leaves);
+                return (landed, received);
             }
             // Release on success: pairs with the Acquire loads of whoever takes the amount out again.
             // Acquire on both sides: see above.
             let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
             match place.word.compare_exchange_weak(seen, received.word.raw(), success, failure) {
-                Ok(_) => return (landed, received.leaves),
+                Ok(_) => return (landed, received),
                 Err(now_there) => seen = now_there,
             }
         }

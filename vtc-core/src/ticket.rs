@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::clock::{Clock, CoarseClock};
 use crate::pods::Pod;
+use crate::ring::Landed;
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::tokens::{InvalidTokens, Tokens};
 use crate::tracker::Account;
@@ -30,6 +31,8 @@ pub struct Ticket<C: Clock = CoarseClock> {
     state: AtomicU64,
     /// What [`progress`](Ticket::progress) reported last, as units plus one; 0: nothing yet.
     delivered: AtomicU64,
+    /// The bucket that was last charged for what passed the reservation.
+    excess_in: AtomicU64,
 }
 
 struct Reservation<C> {
@@ -48,8 +51,9 @@ impl<C: Clock> Ticket<C> {
     pub(crate) fn open(pod: &Arc<Pod>, payer: Option<Account<C>>, amount: Tokens, now: u64) -> Self {
         pod.enter();
         let reservation = payer.map(|account| {
-            let bucket = account.charge(now, amount);
-            Reservation { account, amount, bucket }
+            // Not more is noted than found room, as not more may come back.
+            let Landed { bucket, kept } = account.charge(now, amount);
+            Reservation { account, amount: kept, bucket }
         });
         let charged = reservation.as_ref().map_or(0, |reservation| reservation.amount.units());
         Self {
@@ -57,6 +61,7 @@ impl<C: Clock> Ticket<C> {
             reservation,
             state: AtomicU64::new(charged),
             delivered: AtomicU64::new(0),
+            excess_in: AtomicU64::new(0),
         }
     }
 
@@ -101,15 +106,18 @@ impl<C: Clock> Ticket<C> {
         self.delivered.fetch_max(cost + 1, Ordering::Release);
         let mut state = self.state.load(Ordering::Acquire);
         while state & ENDED == 0 && cost > state {
-            let excess = Tokens::from_units(cost - state);
             // Charged before it is counted: an ending that comes between the two does not know of it, and
             // the failing exchange below takes it back.
             let now = reservation.account.bucket();
-            let bucket = reservation.account.charge(now, excess);
-            match self.state.compare_exchange(state, cost, Ordering::AcqRel, Ordering::Acquire) {
+            let excess = reservation.account.charge(now, Tokens::from_units(cost - state));
+            // Relaxed: published by the exchange.
+            self.excess_in.fetch_max(excess.bucket, Ordering::Relaxed);
+            // What found no room is not counted, as it was not charged.
+            let counted = state + excess.kept.units();
+            match self.state.compare_exchange(state, counted, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(()),
                 Err(now_there) => {
-                    reservation.account.refund(bucket, now, excess);
+                    reservation.account.refund(excess.bucket, now, excess.kept);
                     state = now_there;
                 }
             }
@@ -154,7 +162,9 @@ impl<C: Clock> Ticket<C> {
             return false;
         }
         if let (Some(reservation), Some(actual)) = (&self.reservation, actual()) {
-            reservation.correct(Tokens::from_units(state), actual);
+            // Relaxed: the exchange that counted an excess came before, and this before it.
+            let excess_in = self.excess_in.load(Ordering::Relaxed);
+            reservation.correct(Tokens::from_units(state), actual, excess_in);
         }
         self.pod.leave();
         true
@@ -183,8 +193,8 @@ impl<C: Clock> fmt::Debug for Ticket<C> {
 // === impl Reservation ===
 
 impl<C: Clock> Reservation<C> {
-    /// Makes what is charged equal to `actual`.
-    fn correct(&self, charged: Tokens, actual: Tokens) {
+    /// Makes what is charged equal to `actual`. What passed the reservation was last charged into `excess_in`.
+    fn correct(&self, charged: Tokens, actual: Tokens, excess_in: u64) {
         if actual == charged {
             return;
         }
@@ -200,8 +210,7 @@ impl<C: Clock> Reservation<C> {
         self.account.refund(self.bucket, now, of_reservation);
         let of_excess = refund.saturating_sub(of_reservation);
         if !of_excess.is_zero() {
-            // It was charged as the stream went: out of the bucket of now, as far as that holds it.
-            self.account.refund(now, now, of_excess);
+            self.account.refund(excess_in, now, of_excess);
         }
     }
 }

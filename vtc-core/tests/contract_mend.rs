@@ -106,7 +106,11 @@ fn mend_05_idle_users_leave_and_invented_names_are_bounded() {
     // Those beyond the cap share one account: to invent another name is to be charged for all of them.
     assert_eq!(tracker.token_count("invented-99999"), 99_001.0);
     assert_eq!(tracker.token_count("never seen before"), 99_001.0);
-    assert_eq!(tracker.max_token_count(), 99_001.0, "the shared account is a user like any other");
+    // Nor is it a way out to be called as the shared account is.
+    tracker.update_token_count("(overflow)", 1.0, 0.0).unwrap();
+    assert_eq!(SlidingWindowTracker::builder().build().unwrap().token_count("(overflow)"), 0.0);
+    assert_eq!((tracker.token_count("(overflow)"), tracker.users().len()), (99_002.0, 1_001));
+    assert_eq!(tracker.max_token_count(), 99_002.0, "the shared account is a user like any other");
 
     let session = tracker.user("honest").unwrap();
     // Nobody asks for anything but charges: still the idle ones go.

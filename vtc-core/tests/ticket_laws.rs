@@ -95,6 +95,40 @@ fn a_stream_that_reported_more_than_it_took_is_charged_what_it_took() {
 }
 
 #[test]
+fn a_stream_that_takes_its_report_back_later_gets_it_back() {
+    let clock = ManualClock::new();
+    let router = router(&clock);
+    let ticket = route(&router);
+    clock.advance(Duration::from_secs(50));
+    ticket.progress(10.0, 200.0).unwrap();
+    clock.advance(Duration::from_secs(100));
+    assert_eq!(router.tracker().token_count("alice"), 410.0);
+    assert!(ticket.settle(0.0, 0.0).unwrap());
+    assert_eq!(router.tracker().token_count("alice"), 0.0);
+}
+
+/// More than a bucket holds is not charged, so it does not come back either: others' charges stay.
+#[test]
+fn a_charge_beyond_all_bounds_takes_nothing_with_it() {
+    let huge = |router: &Router<ManualClock>| {
+        let request = RouteRequest { user: Some("alice"), input_tokens: 0.0, output_tokens: 1e18 };
+        router.route(&request).unwrap().settle(0.0, 0.0).unwrap();
+    };
+    let streamed = |router: &Router<ManualClock>| {
+        let ticket = route(router);
+        ticket.progress(1.0, 1e18).unwrap();
+        ticket.progress(1.0, 2e18).unwrap();
+        ticket.settle(0.0, 0.0).unwrap();
+    };
+    for go_beyond in [huge as fn(&Router<ManualClock>), streamed] {
+        let router = router(&ManualClock::new());
+        router.tracker().update_token_count("alice", 100.0, 0.0).unwrap();
+        go_beyond(&router);
+        assert_eq!(router.tracker().token_count("alice"), 100.0);
+    }
+}
+
+#[test]
 fn a_refund_goes_to_the_bucket_of_the_charge_and_is_moot_after_the_window() {
     let clock = ManualClock::new();
     let router = router(&clock);

@@ -30,9 +30,9 @@ impl StandaloneRing {
         Ring::new(&self.head, &self.buckets, &self.window, Flag::new(&self.changed, 0))
     }
 
-    /// [`Ring::add`].
+    /// [`Ring::add`]; says only the bucket.
     pub fn add(&self, now: u64, amount: Tokens) -> u64 {
-        self.ring().add(now, amount)
+        self.ring().add(now, amount).bucket
     }
 
     /// [`Ring::total`].

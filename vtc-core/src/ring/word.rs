@@ -13,6 +13,8 @@ pub(super) struct Received {
     pub(super) word: Word,
     /// How far ahead of the giver the bucket already was, in laps.
     pub(super) laps_ahead: u64,
+    /// How much of the amount found room.
+    pub(super) kept: u64,
     /// What must leave the running total: an expired amount, or what did not fit.
     pub(super) leaves: u64,
 }
@@ -67,12 +69,18 @@ impl Word {
     pub(super) const fn receive(self, lap: u64, amount: u64) -> Received {
         match self.laps_ahead_of(lap) {
             Some(laps_ahead) => {
-                let sum = self.amount() + amount;
-                let kept = if sum > AMOUNT_MASK { AMOUNT_MASK } else { sum };
-                Received { word: self.with_amount(kept), laps_ahead, leaves: sum - kept }
+                let room = AMOUNT_MASK - self.amount();
+                let kept = if amount > room { room } else { amount };
+                Received {
+                    word: self.with_amount(self.amount() + kept),
+                    laps_ahead,
+                    kept,
+                    leaves: amount - kept,
+                }
             }
             None => {
-                Received { word: Self::empty(lap).with_amount(amount), laps_ahead: 0, leaves: self.amount() }
+                let word = Self::empty(lap).with_amount(amount);
+                Received { word, laps_ahead: 0, kept: amount, leaves: self.amount() }
             }
         }
     }
@@ -101,14 +109,16 @@ mod tests {
     fn a_stale_word_is_reclaimed_and_what_it_held_leaves() {
         let stale = Word::empty(7).receive(7, 500).word;
         let received = stale.receive(8, 30);
-        assert_eq!(received, Received { word: Word::empty(8).with_amount(30), laps_ahead: 0, leaves: 500 });
+        let word = Word::empty(8).with_amount(30);
+        assert_eq!(received, Received { word, laps_ahead: 0, kept: 30, leaves: 500 });
     }
 
     #[test]
     fn a_word_that_is_ahead_keeps_its_lap_and_takes_the_amount() {
         let ahead = Word::empty(8).receive(8, 500).word;
         let received = ahead.receive(7, 30);
-        assert_eq!(received, Received { word: Word::empty(8).with_amount(530), laps_ahead: 1, leaves: 0 });
+        let word = Word::empty(8).with_amount(530);
+        assert_eq!(received, Received { word, laps_ahead: 1, kept: 30, leaves: 0 });
     }
 
     #[test]
@@ -126,6 +136,7 @@ mod tests {
             let word = Word::empty(lap).with_amount(held);
             let received = word.receive(lap.wrapping_add(behind), amount);
             prop_assert_eq!(received.word.amount() + received.leaves, held + amount);
+            prop_assert_eq!(received.word.amount(), received.kept + if behind == 0 { held } else { 0 });
         }
 
         #[test]

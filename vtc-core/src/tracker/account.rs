@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use super::seat::Seat;
 use crate::clock::{Clock, CoarseClock, Tick, saturating_nanos};
 use crate::config::TrackerConfig;
-use crate::ring::{Ring, RingHead};
+use crate::ring::{Landed, Ring, RingHead};
 use crate::sync::{Arc, AtomicU64, Named, Ordering, SliceArc};
 use crate::tokens::{InvalidTokens, Tokens};
 use crate::window::Window;
@@ -96,8 +96,8 @@ impl<C: Clock> Ledger<C> {
 // === impl Account ===
 
 impl<C: Clock> Account<C> {
-    pub(super) fn open(name: &str, ledger: &Arc<Ledger<C>>, seat: Seat) -> Self {
-        let now = ledger.bucket();
+    /// A new account, in bucket `now`.
+    pub(super) fn open(name: &str, ledger: &Arc<Ledger<C>>, seat: Seat, now: u64) -> Self {
         let head = Head { ring: RingHead::new(now), name: name.into(), ledger: Arc::clone(ledger), seat };
         Self(SliceArc::new(head, RingHead::fresh_buckets(&ledger.window, now)))
     }
@@ -120,12 +120,12 @@ impl<C: Clock> Account<C> {
         self.0.head().ledger.config.weights.cost(input, output)
     }
 
-    /// Charges an amount in bucket `now`; says into which bucket it went.
+    /// Charges an amount in bucket `now`; says what became of it.
     #[inline]
-    pub(crate) fn charge(&self, now: u64, amount: Tokens) -> u64 {
+    pub(crate) fn charge(&self, now: u64, amount: Tokens) -> Landed {
         let landed = self.ring().add(now, amount);
-        if self.0.head().ledger.is_out_of_step(landed) {
-            self.tell(landed);
+        if self.0.head().ledger.is_out_of_step(landed.bucket) {
+            self.tell(landed.bucket);
         }
         landed
     }

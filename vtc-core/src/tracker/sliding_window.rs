@@ -63,7 +63,7 @@ impl SlidingWindowTracker {
 
 impl<C: Clock> SlidingWindowTracker<C> {
     /// The name under which newcomers are counted together while there are
-    /// [`max_users`](TrackerConfig::max_users) accounts.
+    /// [`max_users`](TrackerConfig::max_users) accounts. Who has chosen it as a name is counted with them.
     pub const OVERFLOW: &'static str = "(overflow)";
 
     /// A tracker without users.
@@ -79,7 +79,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
         let (bucket, buckets) = (ledger.window.bucket_of(now), ledger.window.buckets() as usize);
         // One more for the shared account.
         let seats = Seats::new(ledger.config.max_users + 1);
-        let open = |seat| Account::open(Self::OVERFLOW, &ledger, seat);
+        let open = |seat| Account::open(Self::OVERFLOW, &ledger, seat, bucket);
         let Some(overflow) = seats.admit(open) else {
             return Err(ConfigError::new("max_users", ledger.config.max_users, "at least 1"));
         };
@@ -211,9 +211,7 @@ impl<C: Clock> SlidingWindowTracker<C> {
         if name.is_empty() {
             return None;
         }
-        self.accounts
-            .with(name, Account::clone)
-            .or_else(|| self.seats.is_full().then(|| self.overflow.clone()))
+        self.accounts.with(name, Account::clone).or_else(|| self.shares(name).then(|| self.overflow.clone()))
     }
 
     /// The account of that user, opened if there is none; the shared one if there is no room.
@@ -224,10 +222,14 @@ impl<C: Clock> SlidingWindowTracker<C> {
         if let Some(account) = self.accounts.with(name, Account::clone) {
             return Ok(account);
         }
-        self.make_room();
-        let opened = self
-            .accounts
-            .get_or_insert(name, || self.seats.admit(|seat| Account::open(name, &self.ledger, seat)));
+        if name == Self::OVERFLOW {
+            return Ok(self.overflow.clone());
+        }
+        // The time is read before the shard is locked, as a clock may be anybody's.
+        let now = self.ledger.bucket();
+        self.make_room(now);
+        let open = |seat| Account::open(name, &self.ledger, seat, now);
+        let opened = self.accounts.get_or_insert(name, || self.seats.admit(open));
         Ok(opened.unwrap_or_else(|| self.overflow.clone()))
     }
 
@@ -252,10 +254,15 @@ impl<C: Clock> SlidingWindowTracker<C> {
         &self.seats
     }
 
+    /// Whether a user of that name, who has no account, would share one.
+    fn shares(&self, name: &str) -> bool {
+        self.seats.is_full() || name == Self::OVERFLOW
+    }
+
     /// Before an account is opened: runs the upkeep, if nobody did since the last bucket began. So a tracker is
     /// bounded by its active users even if nobody ever asks it for the extremes.
-    fn make_room(&self) {
-        if self.ledger.refreshed() < self.ledger.bucket()
+    fn make_room(&self, now: u64) {
+        if self.ledger.refreshed() < now
             && let Some(mut upkeep) = self.upkeep.try_lock()
         {
             upkeep.run(self);
