@@ -1,4 +1,5 @@
-//! What the benchmarks compare with, and the users they are run with.
+//! What the benchmarks compare with, the users they are run with, and the stress tool.
 
 pub mod aibrix;
+pub mod stress;
 pub mod users;
