@@ -1,6 +1,8 @@
 //! Whether what was seen is allowed. Plain numbers in, verdicts out.
 
-use vtc_core::{Extremes, Tick};
+use std::sync::Arc;
+
+use vtc_core::{Extremes, Pod, PodTable, Tick};
 
 use super::amount::thousandths;
 use super::law::{Law, Verdicts};
@@ -72,6 +74,28 @@ pub fn right_account(
 ) {
     let holds = found == meant || found.is_some() && meant.is_some() && found == shared;
     verdicts.check(Law::TheRightAccount, holds, || format!("{meant:?} is on the account of {found:?}"));
+}
+
+/// The pod that was chosen from a table: that very one, not one of the same name.
+pub fn one_table(verdicts: &mut Verdicts, table: &PodTable, chosen: &Pod) {
+    let found = table.get(chosen.name()).is_some_and(|pod| std::ptr::eq(Arc::as_ptr(pod), chosen));
+    verdicts
+        .check(Law::OneTable, found, || format!("{} is not of the table that was decided on", chosen.name()));
+}
+
+/// Whether the core refused something that is as it should be, or is not.
+#[inline]
+pub fn answer(verdicts: &mut Verdicts, is_refused: bool, is_bad: bool, what: &str) {
+    verdicts.check(Law::BadInputIsRefused, is_refused == is_bad, || {
+        format!("{what} was {}", if is_refused { "refused" } else { "accepted" })
+    });
+}
+
+/// An ending of a ticket that had ended: whether it says that it was the one.
+pub fn second_ending(verdicts: &mut Verdicts, is_the_one: bool, has_ended: bool) {
+    verdicts.check(Law::OneEnding, !is_the_one && has_ended, || {
+        "a ticket that had ended was ended again, or was open".to_owned()
+    });
 }
 
 /// Everything that is exact when nobody operates.

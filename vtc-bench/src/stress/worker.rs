@@ -9,7 +9,7 @@ use vtc_core::{Clock, Tick, TokenTracker, UserHandle};
 
 use super::amount::Amount;
 use super::held::Held;
-use super::law::{Law, Verdicts};
+use super::law::Verdicts;
 use super::laws;
 use super::ledger::{AccountNumber, Bounds, Entry, Ledger};
 use super::operation::{Action, Kind, Mix, Pace};
@@ -243,19 +243,17 @@ impl<'a, C: Clock> Worker<'a, C> {
     fn bad_input(&mut self) {
         let (tracker, name) = (self.stage.router.tracker(), self.stage.name(self.seat.draws.next_user()));
         let bad = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY][self.seat.rng.usize(..3)];
-        let refused = match self.seat.rng.u8(..4) {
+        let is_refused = match self.seat.rng.u8(..4) {
             0 => tracker.update_token_count(name, bad, 1.0).is_err(),
             1 => tracker.update_token_count("", 1.0, 1.0).is_err(),
             2 => tracker.user("").is_err(),
             _ => self.leavings.handles.first().is_none_or(|handle| handle.charge(1.0, bad).is_err()),
         };
-        self.leavings
-            .verdicts
-            .check(Law::BadInputIsRefused, refused, || format!("{bad}, or no name, was accepted"));
+        laws::answer(&mut self.leavings.verdicts, is_refused, true, "no number, or no name,");
     }
 
     fn accepted(&mut self, is_ok: bool, what: &str) {
-        self.leavings.verdicts.check(Law::BadInputIsRefused, is_ok, || format!("{what} was refused"));
+        laws::answer(&mut self.leavings.verdicts, !is_ok, false, what);
     }
 
     fn amount(&mut self) -> Amount {

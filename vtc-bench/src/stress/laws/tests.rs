@@ -58,6 +58,33 @@ fn live(check: impl FnOnce(&mut Verdicts)) -> Vec<Law> {
     verdicts.broken()
 }
 
+/// A fault for each law: whoever adds a law has to name one.
+fn a_fault_against(law: Law) -> Vec<Law> {
+    match law {
+        Law::NothingLostNothingTwice => broken(|sight| sight.by_name = vec![(0, 4_999)]),
+        Law::TheSumIsRight => broken(|sight| sight.counts[1] = 1_999),
+        Law::NeverMoreThanCharged => live(|v| count(v, 5.001, 5_000)),
+        Law::ReadYourWrites => live(|v| own_count(v, 4.999, Bounds { least: 5_000, most: 5_000 })),
+        Law::TheRightAccount => live(|v| right_account(v, Some("a"), Some("b"), None)),
+        Law::EverythingExpires | Law::IdleAccountsClose => live(|v| expired(v, &right())),
+        Law::TheCapHolds => broken(|sight| sight.cap = 2),
+        Law::ExtremesAreInOrder => live(|v| snapshot(v, &extremes(6.0, 5.0, 2), 1000.0, 6_000)),
+        Law::ExtremesAreExact => broken(|sight| sight.upkept = extremes(2.0, 9.0, 2)),
+        Law::InFlightIsBounded => live(|v| in_flight(v, 3, 2)),
+        Law::InFlightIsExact => broken(|sight| sight.pods[0].in_flight = 3),
+        Law::OneEnding => broken(|sight| sight.ended = 9),
+        Law::OneTable => live(|v| one_table(v, &PodTable::new([Pod::new("a")]), &Pod::new("a"))),
+        Law::BadInputIsRefused => live(|v| answer(v, false, true, "NaN")),
+    }
+}
+
+#[test]
+fn every_law_can_break() {
+    for law in Law::ALL {
+        assert!(a_fault_against(law).contains(&law), "{}", law.name());
+    }
+}
+
 #[test]
 fn a_faultless_tracker_breaks_nothing() {
     assert_eq!(broken(|_| ()), []);
@@ -221,4 +248,28 @@ fn somebody_elses_account_is_seen() {
     ] {
         assert_eq!(check(meant, found, shared), [Law::TheRightAccount], "{meant:?} {found:?} {shared:?}");
     }
+}
+
+#[test]
+fn a_pod_of_another_table_is_seen() {
+    let (a, b) = (Pod::new("a"), Pod::new("b"));
+    let table = PodTable::new([a.clone()]);
+    assert_eq!(live(|v| one_table(v, &table, &a)), []);
+    assert_eq!(live(|v| one_table(v, &table, &b)), [Law::OneTable]);
+    assert_eq!(live(|v| one_table(v, &table, &Pod::new("a"))), [Law::OneTable], "another one of that name");
+}
+
+#[test]
+fn a_wrong_answer_is_seen() {
+    for (is_refused, is_bad) in [(true, true), (false, false)] {
+        assert_eq!(live(|v| answer(v, is_refused, is_bad, "it")), []);
+        assert_eq!(live(|v| answer(v, is_refused, !is_bad, "it")), [Law::BadInputIsRefused]);
+    }
+}
+
+#[test]
+fn a_second_ending_is_seen() {
+    assert_eq!(live(|v| second_ending(v, false, true)), []);
+    assert_eq!(live(|v| second_ending(v, true, true)), [Law::OneEnding]);
+    assert_eq!(live(|v| second_ending(v, false, false)), [Law::OneEnding], "it is open still");
 }

@@ -7,7 +7,6 @@ use vtc_core::{Clock, PodTable, RouteError, RouteRequest, Tick, Ticket, policy};
 use super::{HELD, Worker};
 use crate::stress::amount::Amount;
 use crate::stress::held::{Held, Reservation};
-use crate::stress::law::Law;
 use crate::stress::laws;
 use crate::stress::ledger::Entry;
 use crate::stress::operation::Kind;
@@ -64,12 +63,7 @@ impl<C: Clock> Worker<'_, C> {
             }
         };
         if let Way::Among(table, _) | Way::Assigned(table, _) = &way {
-            let found = table
-                .get(ticket.pod().name())
-                .is_some_and(|pod| std::ptr::eq(Arc::as_ptr(pod), ticket.pod()));
-            self.leavings.verdicts.check(Law::OneTable, found, || {
-                format!("{} is not in the table that was decided on", ticket.pod().name())
-            });
+            laws::one_table(&mut self.leavings.verdicts, table, ticket.pod());
         }
         laws::right_account(&mut self.leavings.verdicts, payer, ticket.user(), stage.shared_name());
         let reservation = self.account_named(ticket.user()).map(|account| {
@@ -253,9 +247,7 @@ impl<C: Clock> Worker<'_, C> {
             1 => held.ticket.settle(1.0, 1.0) == Ok(true),
             _ => return,
         };
-        self.leavings.verdicts.check(Law::OneEnding, !again && held.ticket.has_ended(), || {
-            "a ticket that had ended was ended again".to_owned()
-        });
+        laws::second_ending(&mut self.leavings.verdicts, again, held.ticket.has_ended());
     }
 
     pub(super) fn look_at_pods(&mut self) {
