@@ -2,8 +2,17 @@
 //!
 //! ```sh
 //! cargo run --release -p vtc-bench --bin stress -- --threads 4 --users 1000 --seconds 10 --skew zipf:1.1
-//! cargo run --release -p vtc-bench --bin stress -- --users 200 --max-users 50 --staleness 0s   # a cap, exact extremes
-//! cargo run --release -p vtc-bench --bin stress -- --clock coarse                              # real time
+//! cargo run --release -p vtc-bench --bin stress -- --threads 4 --users 200 --max-users 50             # a cap
+//! cargo run --release -p vtc-bench --bin stress -- --users 20 --staleness 0s                          # exact extremes
+//! cargo run --release -p vtc-bench --bin stress -- --threads 16 --users 3 --window 1ms                # rings of two buckets
+//! cargo run --release -p vtc-bench --bin stress -- --clock coarse                                     # real time
+//! ```
+//!
+//! Under AddressSanitizer, which also finds leaks (the variable lets the stable compiler have what is unstable):
+//!
+//! ```sh
+//! RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan \
+//!     cargo run --release --target x86_64-unknown-linux-gnu -p vtc-bench --bin stress -- --threads 4 --seconds 10
 //! ```
 //!
 //! What is done, which laws are checked and when they are exact: the documentation of `vtc_bench::stress`.

@@ -69,6 +69,9 @@ impl Sight {
         let tracker = stage.router.tracker();
         let config = tracker.config();
         let now = tracker.clock().now();
+        // Before the counts: reading a count takes off what has expired, and would do their work for them.
+        let read = config.staleness.is_zero().then(|| tracker.extremes());
+        let upkept = tracker.upkeep();
         let mut counts = vec![None; stage.names.len()];
         let mut strangers = Vec::new();
         for (name, count) in tracker.users() {
@@ -88,8 +91,8 @@ impl Sight {
             now,
             strangers,
             by_name,
-            upkept: tracker.upkeep(),
-            read: config.staleness.is_zero().then(|| tracker.extremes()),
+            upkept,
+            read,
             nobody: (config.min_tokens, config.max_tokens),
             accounts: tracker.account_count(),
             cap: config.max_users,

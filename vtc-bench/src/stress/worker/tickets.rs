@@ -126,8 +126,13 @@ impl<C: Clock> Worker<'_, C> {
         if held.is_contested && !self.is_still {
             return;
         }
-        let amount = self.amount();
+        let mut amount = self.amount();
         if let Some(reservation) = &held.reservation {
+            if held.is_contested {
+                // Each time more than was charged, so that a charge meets the other thread's ending.
+                let charged = held.delivered().unwrap_or_default().max(reservation.amount);
+                amount = Amount::at_least(charged, &mut self.seat.rng);
+            }
             held.deliver(amount.cost());
             let excess = amount.cost().saturating_sub(reservation.amount);
             self.stage.announced.charge(self.seat.number, reservation.account, excess);
@@ -172,9 +177,7 @@ impl<C: Clock> Worker<'_, C> {
     /// Ends a ticket, unless another thread does.
     pub(crate) fn end(&mut self, held: Arc<Held<C>>) {
         if held.is_contested {
-            if self.seat.rng.bool() {
-                self.progress_of(&held);
-            }
+            (0..self.seat.rng.u8(..6)).for_each(|_| self.progress_of(&held));
             return self.settle(&held);
         }
         match self.seat.rng.u8(..8) {
