@@ -18,7 +18,7 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = value_parser!(u32).range(1..=10_000_000))]
     pub users: u32,
     /// How long to operate, in all; the laws are checked between the rounds, and that time comes on top.
-    #[arg(long, value_name = "N", default_value_t = 5.0, value_parser = seconds)]
+    #[arg(long, value_name = "N", default_value_t = 5.0, allow_negative_numbers = true, value_parser = seconds)]
     pub seconds: f64,
     /// How unevenly users are busy: `uniform`, or `zipf:` and the exponent.
     #[arg(long, value_name = "SKEW", default_value_t = Skew::Zipf(1.1))]

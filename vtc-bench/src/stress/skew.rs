@@ -34,7 +34,7 @@ impl Skew {
     pub fn draws(self, users: u32, seed: u64) -> Draws {
         let users = users.max(1);
         let mut rng = fastrand::Rng::with_seed(seed);
-        // A Zipf of 0 is uniform: what is not allowed is drawn evenly.
+        // An exponent that is not allowed draws evenly.
         let zipf = match self {
             Self::Uniform => None,
             Self::Zipf(exponent) => Zipf::new(f64::from(users), exponent).ok(),

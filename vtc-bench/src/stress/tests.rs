@@ -42,6 +42,7 @@ fn flags_that_are_not_allowed_are_refused_with_what_is() {
         ("--users 0", "1..=10000000"),
         ("--seconds 0", "above 0"),
         ("--seconds NaN", "above 0"),
+        ("--seconds -1", "above 0"),
         ("--skew zipf:-1", "like `zipf:1.1`"),
         ("--pods 0", "1..=10000"),
         ("--clock sundial", "scripted, coarse"),
