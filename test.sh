@@ -16,6 +16,7 @@ need() { # COMMAND PACKAGE: a program from the system's packages
 need cc build-essential
 need curl curl
 need python3 python3
+need valgrind valgrind
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 # Tests run in the folders of their crates.
@@ -35,6 +36,20 @@ step "tests"
 cargo test --workspace --all-features
 # Each benchmark once, so that none rots.
 cargo test -p vtc-bench --benches
+
+step "stress: random operations from all threads, then the laws"
+stress() { cargo run --quiet --release -p vtc-bench --bin stress -- "$@"; }
+stress --threads 2 --seconds 2
+stress --threads 4 --seconds 2 --users 200 --max-users 50 --skew uniform
+stress --threads 2 --seconds 1 --users 20 --staleness 0s
+stress --threads 16 --seconds 1 --users 3 --window 1ms --pods 1
+# Sanitizers are unstable; the variable lets the stable compiler have them.
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan CARGO_PROFILE_RELEASE_LTO=off \
+    cargo run --quiet --release --target "$host" -p vtc-bench --bin stress -- --threads 4 --seconds 2
+
+step "instructions of the hot path, against their baseline"
+cargo run --quiet --release -p vtc-bench --bin instructions -- check
 
 step "loom models"
 RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-3}" CARGO_TARGET_DIR=target/loom \
