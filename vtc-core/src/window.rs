@@ -1,9 +1,8 @@
 //! The geometry of a sliding window: which moment falls into which bucket, and which buckets are live.
 //! Plain numbers, no state.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
-
-use strength_reduce::StrengthReducedU64;
 
 use crate::clock::{Tick, saturating_nanos};
 
@@ -13,25 +12,25 @@ use crate::clock::{Tick, saturating_nanos};
 /// bucket's start lies more than a window before the start of the bucket of now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// Nanoseconds. Prepared for division, as is the number of buckets: both divide on every charge.
-    width: StrengthReducedU64,
-    buckets: StrengthReducedU64,
+    /// Nanoseconds, as is all time here.
+    width: NonZeroU64,
+    buckets: NonZeroU64,
 }
 
 // === impl Window ===
 
 impl Window {
-    /// A window of `span`, in buckets of `width`. The width must be positive and the span is rounded up
-    /// to whole buckets.
+    /// A window of `span`, in buckets of `width`, which is at least 1 ns. The span is rounded up to whole buckets.
     pub(crate) fn new(span: Duration, width: Duration) -> Self {
         let width = saturating_nanos(width).max(1);
         let before_now = saturating_nanos(span).div_ceil(width);
         Self::of_buckets(width, before_now.saturating_add(1))
     }
 
-    /// A window of so many buckets, those that are live at a time. Both numbers must be positive.
+    /// A window of so many buckets, those that are live at a time. 0 counts as 1.
     pub(crate) fn of_buckets(width: u64, buckets: u64) -> Self {
-        Self { width: StrengthReducedU64::new(width), buckets: StrengthReducedU64::new(buckets) }
+        let positive = |number| NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN);
+        Self { width: positive(width), buckets: positive(buckets) }
     }
 
     /// How many buckets are live at a time: the one of now and those before it.
@@ -49,8 +48,7 @@ impl Window {
     /// The lap of a ring of these buckets that a bucket belongs to, and its place in the ring.
     #[inline]
     pub(crate) fn place_of(&self, bucket: u64) -> (u64, usize) {
-        let (lap, place) = StrengthReducedU64::div_rem(bucket, self.buckets);
-        (lap, place as usize)
+        (bucket / self.buckets, (bucket % self.buckets) as usize)
     }
 
     /// How long it takes until everything charged now is gone, whatever the phase.
