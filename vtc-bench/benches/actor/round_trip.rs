@@ -9,104 +9,115 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, System, SystemRunner};
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use criterion::{BenchmarkGroup, Criterion};
 use vtc_actor::{Batch, GetTokenCount, HandleConfig, Request, Route, TrackerHandle, Update};
-use vtc_core::{Clock, PreciseClock, RouteRequest, Router, TokenTracker, VtcConfig};
+use vtc_core::{Clock, CoarseClock, PreciseClock, RouteRequest, Router, Tick, TokenTracker, VtcConfig};
 
+use crate::cpu_time::{self, CpuTime};
 use crate::empty::{Empty, Nothing};
 
-type Group<'a> = BenchmarkGroup<'a, WallTime>;
+type Group<'a> = BenchmarkGroup<'a, CpuTime>;
+
+/// A caller and the actors that it asks.
+struct Caller {
+    system: SystemRunner,
+    empty: Addr<Empty>,
+    handle: TrackerHandle,
+    /// What says how late it is.
+    now: Box<dyn Fn() -> Duration>,
+}
 
 /// Items of a batch.
 const BATCH: usize = 64;
 
-/// "message round trip over the actor, one thread": caller and actor are tasks of one thread.
-pub fn in_one_thread(criterion: &mut Criterion) {
+/// "message round trip over the actor, one thread": caller and actors are tasks of one thread.
+pub fn in_one_thread(criterion: &mut Criterion<CpuTime>) {
     let system = System::new();
     let (empty, handle) = system.block_on(async {
         (Empty.start(), TrackerHandle::start(router(), HandleConfig::default()).expect("the default"))
     });
+    let caller = Caller { system, empty, handle, now: Box::new(cpu_time::now) };
     let mut group = criterion.benchmark_group("message round trip over the actor, one thread");
-    directly(&mut group, &handle);
-    round_trips(&mut group, &system, &empty, &handle);
+    caller.calls(&mut group);
+    caller.sends(&mut group);
     group.finish();
 }
 
-/// "message round trip over the actor, across threads": the actor has an arbiter of its own.
-pub fn across_threads(criterion: &mut Criterion) {
+/// "message round trip over the actor, across threads": the actors have an arbiter of their own. By the clock on
+/// the wall, since most of it is waiting.
+pub fn across_threads(criterion: &mut Criterion<CpuTime>) {
     let system = System::new();
     let arbiter = system.block_on(async { Arbiter::new() });
     let empty = Empty::start_in_arbiter(&arbiter.handle(), |_| Empty);
     let handle = TrackerHandle::start_in(&arbiter.handle(), router(), HandleConfig::default());
     let handle = handle.expect("the default");
+    let (clock, start) = (PreciseClock::new(), Tick::ZERO);
+    let caller = Caller { system, empty, handle, now: Box::new(move || clock.now().since(start)) };
     let mut group = criterion.benchmark_group("message round trip over the actor, across threads");
-    round_trips(&mut group, &system, &empty, &handle);
+    caller.sends(&mut group);
     group.finish();
     arbiter.stop();
 }
 
-/// The same operations without a message.
-fn directly(group: &mut Group<'_>, handle: &TrackerHandle) {
-    let router = handle.router();
-    let request = RouteRequest { user: Some("alice"), input_tokens: 10.0, output_tokens: 20.0 };
-    group.bench_function("GetTokenCount, direct call", |bencher| {
-        bencher.iter(|| router.tracker().token_count("alice"));
-    });
-    group.bench_function("Update, direct call", |bencher| {
-        bencher.iter(|| router.tracker().update_token_count("alice", 10.0, 20.0));
-    });
-    group.bench_function("Route, direct call", |bencher| bencher.iter(|| router.route(&request)));
-}
+// === impl Caller ===
 
-fn round_trips(group: &mut Group<'_>, system: &SystemRunner, empty: &Addr<Empty>, handle: &TrackerHandle) {
-    repeated(group, system, "empty message", 1, async || {
-        empty.send(Nothing).await.expect("an answer");
-    });
-    let user: Arc<str> = "alice".into();
-    let count = || GetTokenCount::new(Arc::clone(&user));
-    let update = || Update::new(Arc::clone(&user), 10.0, 20.0);
-    let route = || Route::new(Arc::clone(&user), 10.0, 20.0);
-    both_ways(group, system, handle, "GetTokenCount", count);
-    both_ways(group, system, handle, "Update", update);
-    both_ways(group, system, handle, "Route", route);
-}
-
-/// One message and a batch of them through the handle, and one through the address.
-fn both_ways<M: Request<vtc_core::CoarseClock> + Unpin>(
-    group: &mut Group<'_>,
-    system: &SystemRunner,
-    handle: &TrackerHandle,
-    what: &str,
-    message: impl Fn() -> M,
-) {
-    repeated(group, system, &format!("{what}, handle"), 1, async || {
-        handle.send(message()).await.expect("an answer");
-    });
-    repeated(group, system, &format!("{what}, address"), 1, async || {
-        handle.addr().send(message()).await.expect("an answer");
-    });
-    repeated(group, system, &format!("{what}, batch of {BATCH}, each"), BATCH, async || {
-        let batch = Batch((0..BATCH).map(|_| message()).collect());
-        handle.send(batch).await.expect("an answer");
-    });
-}
-
-/// Measures the time of one of the `items` that each round has.
-fn repeated(group: &mut Group<'_>, system: &SystemRunner, what: &str, items: usize, round: impl AsyncFn()) {
-    let clock = PreciseClock::new();
-    group.bench_function(what, |bencher| {
-        bencher.iter_custom(|iters| {
-            let rounds = iters.div_ceil(items as u64);
-            let elapsed: Duration = system.block_on(async {
-                let start = clock.now();
-                for _ in 0..rounds {
-                    round().await;
-                }
-                clock.now().since(start)
-            });
-            elapsed.mul_f64(iters as f64 / (rounds * items as u64) as f64)
+impl Caller {
+    /// The operations without a message.
+    fn calls(&self, group: &mut Group<'_>) {
+        let router = self.handle.router();
+        let request = RouteRequest { user: Some("alice"), input_tokens: 10.0, output_tokens: 20.0 };
+        group.bench_function("GetTokenCount, direct call", |bencher| {
+            bencher.iter(|| router.tracker().token_count("alice"));
         });
-    });
+        group.bench_function("Update, direct call", |bencher| {
+            bencher.iter(|| router.tracker().update_token_count("alice", 10.0, 20.0));
+        });
+        group.bench_function("Route, direct call", |bencher| bencher.iter(|| router.route(&request)));
+    }
+
+    fn sends(&self, group: &mut Group<'_>) {
+        self.repeats(group, "empty message", 1, async || {
+            self.empty.send(Nothing).await.expect("an answer");
+        });
+        let user: Arc<str> = "alice".into();
+        self.sends_each_way(group, "GetTokenCount", || GetTokenCount::new(Arc::clone(&user)));
+        self.sends_each_way(group, "Update", || Update::new(Arc::clone(&user), 10.0, 20.0));
+        self.sends_each_way(group, "Route", || Route::new(Arc::clone(&user), 10.0, 20.0));
+    }
+
+    /// One message through the handle, one through the address, and a batch through the handle.
+    fn sends_each_way<M>(&self, group: &mut Group<'_>, what: &str, message: impl Fn() -> M)
+    where
+        M: Request<CoarseClock> + Unpin,
+    {
+        self.repeats(group, &format!("{what}, handle"), 1, async || {
+            self.handle.send(message()).await.expect("an answer");
+        });
+        self.repeats(group, &format!("{what}, address"), 1, async || {
+            self.handle.addr().send(message()).await.expect("an answer");
+        });
+        self.repeats(group, &format!("{what}, batch of {BATCH}, each"), BATCH as u64, async || {
+            let batch = Batch((0..BATCH).map(|_| message()).collect());
+            self.handle.send(batch).await.expect("an answer");
+        });
+    }
+
+    /// Measures the time of one of the `items` that each round has.
+    fn repeats(&self, group: &mut Group<'_>, what: &str, items: u64, round: impl AsyncFn()) {
+        group.bench_function(what, |bencher| {
+            bencher.iter_custom(|iters| {
+                let rounds = iters.div_ceil(items);
+                let elapsed = self.system.block_on(async {
+                    let start = (self.now)();
+                    for _ in 0..rounds {
+                        round().await;
+                    }
+                    (self.now)().saturating_sub(start)
+                });
+                elapsed.mul_f64(iters as f64 / (rounds * items) as f64)
+            });
+        });
+    }
 }
 
 fn router() -> Arc<Router> {

@@ -10,11 +10,13 @@ use criterion::Criterion;
 use crossbeam_utils::CachePadded;
 use vtc_core::{Clock, CoarseClock, SlidingWindowTracker};
 
+use crate::cpu_time::CpuTime;
+
 #[expect(clippy::disallowed_types, reason = "the physical limit: two atomics of its own")]
 type Word = std::sync::atomic::AtomicU64;
 
 /// The floor is two uncontended read-modify-writes and a look at the clock.
-pub fn through_a_handle(criterion: &mut Criterion) {
+pub fn through_a_handle(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("charge through a handle");
     let tracker = SlidingWindowTracker::builder().build().expect("the default is allowed");
     let user = tracker.user("alice").expect("a name");

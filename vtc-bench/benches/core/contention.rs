@@ -1,4 +1,4 @@
-//! Several threads at once.
+//! Several threads at once, by the clock on the wall.
 //!
 //! A figure is the time from the first thread's start to the last one's end, divided by the charges of all of them: if
 //! two threads did not disturb each other, it would be half of what it is with one. More threads than cores
@@ -14,11 +14,13 @@ use criterion::Criterion;
 use vtc_bench::users;
 use vtc_core::{Clock, PreciseClock, SlidingWindowTracker, TokenTracker};
 
+use crate::cpu_time::CpuTime;
+
 /// How many users each thread has for itself.
 const USERS_EACH: usize = 500;
 
 /// The users of the two threads stand side by side in memory.
-pub fn two_threads_on_distinct_users(criterion: &mut Criterion) {
+pub fn two_threads_on_distinct_users(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("two threads on distinct users");
     let tracker = tracker();
     let names = users::names(2 * USERS_EACH);
@@ -48,7 +50,7 @@ pub fn two_threads_on_distinct_users(criterion: &mut Criterion) {
     group.finish();
 }
 
-pub fn one_hot_user_from_many_threads(criterion: &mut Criterion) {
+pub fn one_hot_user_from_many_threads(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("one hot user from many threads");
     let tracker = tracker();
     let user = tracker.user("alice").expect("a name");

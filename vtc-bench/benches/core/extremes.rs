@@ -10,6 +10,8 @@ use criterion::Criterion;
 use vtc_bench::users;
 use vtc_core::{SlidingWindowTracker, TokenTracker};
 
+use crate::cpu_time::CpuTime;
+
 /// How often another thread refreshes them.
 const RATES: [(&str, Duration); 4] = [
     ("refreshed each 10 ms", Duration::from_millis(10)),
@@ -19,7 +21,7 @@ const RATES: [(&str, Duration); 4] = [
 ];
 
 /// The last snapshot, whatever its age; and, at rest, one that is checked for its age, as a route reads it.
-pub fn reading(criterion: &mut Criterion) {
+pub fn reading(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("reading the extremes");
     let tracker = SlidingWindowTracker::builder().build().expect("the default is allowed");
     users::open(&tracker, 1000);

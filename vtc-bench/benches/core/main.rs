@@ -2,6 +2,8 @@
 
 mod charge;
 mod contention;
+#[path = "../cpu_time.rs"]
+mod cpu_time;
 mod extremes;
 mod refresh;
 mod registry;
@@ -11,9 +13,12 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
+use self::cpu_time::CpuTime;
+
 criterion_group! {
     name = core;
     config = Criterion::default()
+        .with_measurement(CpuTime)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .sample_size(50)

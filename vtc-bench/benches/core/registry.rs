@@ -5,37 +5,44 @@
 //! at hand. `governor` decides whether the tokens may be had (GCRA, one number per user) and counts nothing that
 //! could be read; its quota is so large that it always says yes. `papaya` holds handles to the same
 //! accounts: the difference is the map.
+//!
+//! The window is sixty times as long as by default, its buckets too: they are as many, but none begins or ends
+//! during a run, which whoever comes first would pay. "Each in a new bucket" is the other extreme, by scripted
+//! time. (At a million users each visit to `aibrix` is in a new bucket, too: its are a second wide.)
 
 #![expect(clippy::expect_used, reason = "a benchmark")]
 
-use std::cell::LazyCell;
+use std::cell::{Cell, LazyCell};
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use criterion::{BenchmarkGroup, Criterion};
 use foldhash::fast::RandomState;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use vtc_bench::{aibrix::AibrixTracker, users};
-use vtc_core::{SlidingWindowTracker, TokenTracker, UserHandle};
+use vtc_core::{Clock, CoarseClock, ManualClock, SlidingWindowTracker, TimeUnit, TokenTracker, UserHandle};
+
+use crate::cpu_time::CpuTime;
 
 type PapayaRegistry = papaya::HashMap<Box<str>, UserHandle, RandomState>;
 
-pub fn of_1_000_users(criterion: &mut Criterion) {
+pub fn of_1_000_users(criterion: &mut Criterion<CpuTime>) {
     by_name(criterion, "1,000 users", 1_000);
 }
 
-pub fn of_100_000_users(criterion: &mut Criterion) {
+pub fn of_100_000_users(criterion: &mut Criterion<CpuTime>) {
     by_name(criterion, "100,000 users", 100_000);
 }
 
-pub fn of_1_000_000_users(criterion: &mut Criterion) {
+pub fn of_1_000_000_users(criterion: &mut Criterion<CpuTime>) {
     by_name(criterion, "1,000,000 users", 1_000_000);
 }
 
 /// "charge by name" and "count by name". What is charged is made when it is first needed, and once.
-fn by_name(criterion: &mut Criterion, label: &str, count: usize) {
+fn by_name(criterion: &mut Criterion<CpuTime>, label: &str, count: usize) {
     let names = LazyCell::new(|| users::names(count));
-    let tracker = LazyCell::new(|| tracker(count));
+    let tracker = LazyCell::new(|| self::tracker(count, CoarseClock::new()));
+    let scripted = LazyCell::new(|| self::tracker(count, ManualClock::new()));
     let papaya = LazyCell::new(|| papaya(&tracker, count));
     let aibrix = LazyCell::new(|| aibrix(count));
     let governor = LazyCell::new(|| governor(count));
@@ -45,6 +52,19 @@ fn by_name(criterion: &mut Criterion, label: &str, count: usize) {
     visit(&mut group, "vtc-core", &names, || {
         let tracker = &*tracker;
         move |name| tracker.update_token_count(name, tokens().0, tokens().1)
+    });
+    let visits = Cell::new(0);
+    visit(&mut group, "vtc-core, each in a new bucket", &names, || {
+        let (tracker, width) = (&*scripted, scripted.config().width());
+        let (visits, tokens) = (&visits, &tokens);
+        move |name| {
+            visits.set(visits.get() + 1);
+            if visits.get() == count {
+                visits.set(0);
+                tracker.clock().advance(width);
+            }
+            tracker.update_token_count(name, tokens().0, tokens().1)
+        }
     });
     visit(&mut group, "papaya", &names, || {
         let registry = &*papaya;
@@ -78,7 +98,7 @@ fn by_name(criterion: &mut Criterion, label: &str, count: usize) {
 
 /// Measures what `make` makes, on one name after the other.
 fn visit<F: FnMut(&String) -> R, R>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
+    group: &mut BenchmarkGroup<'_, CpuTime>,
     what: &str,
     names: &LazyCell<Vec<String>, impl FnOnce() -> Vec<String>>,
     make: impl Fn() -> F,
@@ -94,8 +114,9 @@ fn visit<F: FnMut(&String) -> R, R>(
     });
 }
 
-fn tracker(count: usize) -> SlidingWindowTracker {
-    let tracker = SlidingWindowTracker::builder().build().expect("the default is allowed");
+fn tracker<C: Clock>(count: usize, clock: C) -> SlidingWindowTracker<C> {
+    let tracker = SlidingWindowTracker::builder().time_unit(TimeUnit::Hours).clock(clock).build();
+    let tracker = tracker.expect("five hours are allowed");
     users::open(&tracker, count);
     tracker
 }

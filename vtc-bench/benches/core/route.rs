@@ -10,27 +10,29 @@
 use std::cell::LazyCell;
 use std::hint::black_box;
 
-use criterion::{BatchSize, BenchmarkGroup, Criterion, measurement::WallTime};
+use criterion::{BatchSize, BenchmarkGroup, Criterion};
 use vtc_bench::{aibrix::AibrixTracker, users};
 use vtc_core::{RouteRequest, Router, Ticket, VtcConfig};
+
+use crate::cpu_time::CpuTime;
 
 /// As many tickets are out at a time, at most.
 const IN_FLIGHT: u64 = 1000;
 
-pub fn over_8_pods_with_1_000_users(criterion: &mut Criterion) {
+pub fn over_8_pods_with_1_000_users(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("route over 8 pods, 1,000 users");
     over(&mut group, 8, 1_000, "");
     group.finish();
 }
 
-pub fn over_8_pods_with_100_000_users(criterion: &mut Criterion) {
+pub fn over_8_pods_with_100_000_users(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("route over 8 pods, 100,000 users");
     over(&mut group, 8, 100_000, "");
     group.finish();
 }
 
 /// Over 8 and 64 pods too, to be compared with in the same run.
-pub fn over_512_and_over_8_000_pods(criterion: &mut Criterion) {
+pub fn over_512_and_over_8_000_pods(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("route over 512 and over 8,000 pods");
     for (pods, label) in [(8, "8"), (64, "64"), (512, "512"), (8_000, "8,000")] {
         over(&mut group, pods, 1_000, &format!(", {label} pods"));
@@ -38,7 +40,7 @@ pub fn over_512_and_over_8_000_pods(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn over(group: &mut BenchmarkGroup<'_, WallTime>, pods: usize, users: usize, label: &str) {
+fn over(group: &mut BenchmarkGroup<'_, CpuTime>, pods: usize, users: usize, label: &str) {
     let names = users::names(users);
     let router = LazyCell::new(|| router(pods, users));
     let mut next = names.iter().cycle();
