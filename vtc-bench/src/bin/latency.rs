@@ -11,15 +11,14 @@
 //! during a slow call is subtracted in columns of their own ("awake"). That a hypervisor takes the core away,
 //! nobody sees.
 
-use std::fs;
 use std::hint::spin_loop;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hdrhistogram::Histogram;
-use vtc_bench::users;
+use vtc_bench::{core_wait, users};
 use vtc_core::{Clock, ManualClock, PreciseClock, RouteRequest, Router, Tick, TokenTracker, VtcConfig};
 
 const MILLION: usize = 1_000_000;
@@ -152,20 +151,13 @@ fn goes_on(stopped: &Receiver<()>) -> bool {
     stopped.try_recv() == Err(TryRecvError::Empty)
 }
 
-/// How long this thread has waited for a core, so far.
-fn waited_for_a_core() -> Result<Duration> {
-    let schedstat = fs::read_to_string("/proc/thread-self/schedstat").context("this needs Linux's /proc")?;
-    let waited = schedstat.split_whitespace().nth(1).context("no second number in schedstat")?;
-    Ok(Duration::from_nanos(waited.parse()?))
-}
-
 // === impl Meter ===
 
 impl Meter {
     fn new() -> Result<Self> {
         let clock = PreciseClock::new();
         let (charges, routes) = (Times::new()?, Times::new()?);
-        Ok(Self { clock, last: clock.now(), waited: waited_for_a_core()?, charges, routes })
+        Ok(Self { clock, last: clock.now(), waited: core_wait::waited()?, charges, routes })
     }
 
     /// Charges and routes in turn, for one user after the other; with `newcomers`, now and then for one who was never
@@ -177,7 +169,7 @@ impl Meter {
         newcomers: Option<usize>,
         mut goes_on: impl FnMut() -> bool,
     ) -> Result<()> {
-        self.waited = waited_for_a_core()?;
+        self.waited = core_wait::waited()?;
         self.last = self.clock.now();
         for (call, name) in names.iter().cycle().enumerate() {
             if call % 64 == 0 && !goes_on() {
@@ -203,7 +195,7 @@ impl Meter {
         self.last = now;
         let mut awake = wall;
         if wall >= SLOW {
-            let waited = waited_for_a_core()?;
+            let waited = core_wait::waited()?;
             awake = wall.saturating_sub(waited.saturating_sub(self.waited));
             self.waited = waited;
             // Asking took a while, too.
