@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     let folder = std::env::args_os().nth(1).map_or_else(|| "target/criterion".into(), PathBuf::from);
     let estimates = Estimates::read(&folder)?;
     for table in TABLES {
-        println!("### {}\n\n```sh\n{}\n```\n", table.title, table.command);
+        println!("## {}\n\n```sh\n{}\n```\n", table.title, table.command);
         println!(
             "| row | figure | beside, in the same run | ratio | goal | |\n| --- | --- | --- | --- | --- | --- |"
         );
