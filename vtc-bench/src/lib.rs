@@ -1,6 +1,8 @@
-//! What the benchmarks compare with, the users they are run with, the stress tool, and the count of instructions.
+//! What the benchmarks compare with, the users they are run with, the stress tool, the count of instructions, and what
+//! else they have in common.
 
 pub mod aibrix;
+pub mod core_wait;
 pub mod instructions;
 pub mod stress;
 pub mod users;
