@@ -15,7 +15,8 @@ pub fn numbered(count: usize) -> impl Iterator<Item = String> {
 pub fn names(count: usize) -> Vec<String> {
     let mut names: Vec<_> = numbered(count).collect();
     fastrand::Rng::with_seed(0x5eed).shuffle(&mut names);
-    names
+    // Copied, so that the letters of one lie beside those of the next.
+    names.iter().map(String::clone).collect()
 }
 
 /// Opens their accounts, in the order of their numbers, each with some tokens: 97 different totals.
