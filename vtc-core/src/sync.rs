@@ -1,9 +1,9 @@
 //! The facade: every atomic, lock and concurrent map of this crate comes from here.
 //!
-//! In an ordinary build the names are `std`'s (and `arc-swap`'s, and `dashmap`'s). With `--cfg loom`
+//! In an ordinary build the names are `std`'s (and those of `arc-swap`, `crossbeam` and `triomphe`). With `--cfg loom`
 //! *and* the feature `loom` they are loom's, so that the models in `loom-tests` run the very source
-//! text that ships. Three parts cannot be seen by loom: the inside of `arc-swap` ([`snapshot`]) and of `dashmap`
-//! ([`SharedMap`]) are a mutex there, and the reference count of `triomphe` ([`SliceArc`]) is modelled by one with
+//! text that ships. Three parts cannot be seen by loom: the inside of `arc-swap` ([`snapshot`]) and of the
+//! map ([`SharedMap`]) are a mutex there, and the reference count of `triomphe` ([`SliceArc`]) is modelled by one with
 //! the same orderings. What the models prove is the protocol built on top of them.
 
 mod shared_map;

@@ -5,17 +5,20 @@ use super::{Clock, Tick};
 /// The default clock: a read of the kernel's coarse monotonic clock, a few nanoseconds.
 ///
 /// It moves in steps of the kernel's timer, 1 to 10 ms. That is far finer than a bucket of one second;
-/// with a window in milliseconds take a [`PreciseClock`](super::PreciseClock).
+/// with a window in milliseconds take a [`PreciseClock`](super::PreciseClock). Where there is no such clock (other
+/// systems than Linux) it is a precise one.
 #[derive(Clone, Copy, Debug)]
 pub struct CoarseClock {
-    origin: coarsetime::Instant,
+    origin: u64,
 }
+
+// === impl CoarseClock ===
 
 impl CoarseClock {
     /// A clock whose origin is now.
     #[must_use]
     pub fn new() -> Self {
-        Self { origin: coarsetime::Instant::now_without_cache_update() }
+        Self { origin: kernel::nanos() }
     }
 }
 
@@ -26,10 +29,37 @@ impl Default for CoarseClock {
 }
 
 impl Clock for CoarseClock {
+    #[inline]
     fn now(&self) -> Tick {
-        // Not `Instant::now`: that one also stores into a process-wide cell, which every thread that
-        // reads the time would fight for.
-        let now = coarsetime::Instant::now_without_cache_update();
-        Tick::from_nanos(now.duration_since(self.origin).as_nanos())
+        Tick::from_nanos(kernel::nanos().saturating_sub(self.origin))
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    use rustix::time::{ClockId, clock_gettime};
+
+    /// Since the machine's start, so it is not negative and fits for 584 years.
+    #[inline]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is a clock: it reads the time so that others need not"
+    )]
+    pub(super) fn nanos() -> u64 {
+        let now = clock_gettime(ClockId::MonotonicCoarse);
+        (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod kernel {
+    use std::sync::LazyLock;
+
+    use crate::clock::{Clock, PreciseClock};
+
+    static CLOCK: LazyLock<PreciseClock> = LazyLock::new(PreciseClock::new);
+
+    pub(super) fn nanos() -> u64 {
+        CLOCK.now().as_nanos()
     }
 }

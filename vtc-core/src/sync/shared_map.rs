@@ -19,105 +19,106 @@ pub(crate) use self::modelled::SharedMap;
 
 #[cfg(not(all(loom, feature = "loom")))]
 mod by_shards {
-    use std::borrow::Borrow;
-    use std::hash::{Hash, Hasher};
+    use std::hash::BuildHasher;
+    use std::sync::PoisonError;
 
-    use dashmap::{DashMap, SharedValue};
+    use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
     use foldhash::fast::RandomState;
+    use hashbrown::HashTable;
 
     use super::Named;
 
-    /// Name -> value. Sharded locks, held only inside these methods: a guard that is kept across another call on
-    /// the same map can deadlock, so none is handed out.
+    /// Name -> value. Sharded locks, held only inside these methods, so that none is held across anything else.
+    ///
+    /// Each shard's lock is itself a row of locks, of which a reader takes the one of its thread and a writer all: two
+    /// threads that look up whatever names do not write to one cache line. With one lock per shard, the lock's
+    /// line going to and fro between two cores cost more than all the rest of a charge.
     ///
     /// An entry is nothing but the value, a pointer: so the table is small, and the name is read where it is needed
     /// anyway. The hasher is seeded at random per map: names are chosen by clients, and must not be able to choose
     /// their bucket.
-    pub(crate) struct SharedMap<V>(DashMap<ByName<V>, (), RandomState>);
-
-    /// A value that is hashed and compared by its name.
-    struct ByName<V>(V);
+    pub(crate) struct SharedMap<V> {
+        shards: Box<[ShardedLock<HashTable<V>>]>,
+        hasher: RandomState,
+    }
 
     // === impl SharedMap ===
 
     impl<V: Named> SharedMap<V> {
-        /// `shards` is rounded up to a power of two, at least 2.
+        /// `shards` is rounded up to a power of two.
         pub(crate) fn new(shards: usize) -> Self {
-            let shards = shards.next_power_of_two().max(2);
-            Self(DashMap::with_hasher_and_shard_amount(RandomState::default(), shards))
+            let shards =
+                (0..shards.next_power_of_two()).map(|_| ShardedLock::new(HashTable::new())).collect();
+            Self { shards, hasher: RandomState::default() }
         }
 
         /// Looks at the value of that name, under the shard's lock: `look` must be short and not touch the map. To
         /// keep the value, clone it.
         #[inline]
         pub(crate) fn with<R>(&self, name: &str, look: impl FnOnce(&V) -> R) -> Option<R> {
-            self.0.get(name).map(|entry| look(&entry.key().0))
+            let hash = self.hasher.hash_one(name);
+            self.read(hash).find(hash, |other| other.name() == name).map(look)
         }
 
         /// The value of that name, else what `make` gives, which then stands in the map; `make` may decline and
         /// nothing is inserted. It runs under the shard's lock: at most one runs for a name.
         pub(crate) fn get_or_insert(&self, name: &str, make: impl FnOnce() -> Option<V>) -> Option<V> {
-            let hash = self.0.hash_usize(&name);
-            let mut shard = self.0.shards()[self.0.determine_shard(hash)].write();
-            if let Some((found, _)) = shard.get(hash as u64, |(other, _)| other.0.name() == name) {
-                return Some(found.0.clone());
+            let hash = self.hasher.hash_one(name);
+            let mut shard = self.write(hash);
+            if let Some(found) = shard.find(hash, |other| other.name() == name) {
+                return Some(found.clone());
             }
             let made = make()?;
-            let entry = (ByName(made.clone()), SharedValue::new(()));
-            shard.insert(hash as u64, entry, |(other, _)| self.0.hash_usize(&other.0.name()) as u64);
+            shard.insert_unique(hash, made.clone(), |other| self.hasher.hash_one(other.name()));
             Some(made)
         }
 
         /// Calls `visit` for each value. It sees every value that stands in the map throughout, and may or
         /// may not see one that comes or goes meanwhile. `visit` must not touch the map.
         pub(crate) fn for_each(&self, mut visit: impl FnMut(&V)) {
-            self.0.iter().for_each(|entry| visit(&entry.key().0));
+            for shard in &self.shards {
+                shard.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(&mut visit);
+            }
         }
 
         /// Removes a value if the map and the caller are the only ones who have it and `may_go` says so; else gives
         /// the caller's back. The shard is locked meanwhile, so nobody can get hold of it between the question
         /// and the removal.
         pub(crate) fn remove_unheld(&self, value: V, may_go: impl FnOnce(&V) -> bool) -> Result<(), V> {
-            let hash = self.0.hash_usize(&value.name());
-            let mut shard = self.0.shards()[self.0.determine_shard(hash)].write();
-            let Some((entry, _)) = shard.get(hash as u64, |(other, _)| other.0.is_same(&value)) else {
+            let hash = self.hasher.hash_one(value.name());
+            let mut shard = self.write(hash);
+            let Ok(entry) = shard.find_entry(hash, |other| other.is_same(&value)) else {
                 return Err(value);
             };
             drop(value);
-            let goes = entry.0.is_sole() && may_go(&entry.0);
-            let last = entry.0.clone();
-            if !goes {
-                return Err(last);
+            if !(entry.get().is_sole() && may_go(entry.get())) {
+                return Err(entry.get().clone());
             }
-            let removed = shard.remove_entry(hash as u64, |(other, _)| other.0.is_same(&last));
+            let (removed, _) = entry.remove();
             // Freed outside of the lock.
             drop(shard);
-            drop((removed, last));
+            drop(removed);
             Ok(())
         }
-    }
 
-    // === impl ByName ===
+        // Nothing that runs under a lock leaves a table half changed: poison is no harm.
 
-    impl<V: Named> Borrow<str> for ByName<V> {
-        fn borrow(&self) -> &str {
-            self.0.name()
+        #[inline]
+        fn read(&self, hash: u64) -> ShardedLockReadGuard<'_, HashTable<V>> {
+            self.shard(hash).read().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        fn write(&self, hash: u64) -> ShardedLockWriteGuard<'_, HashTable<V>> {
+            self.shard(hash).write().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        /// By bits of the hash that the table does not use: it takes its place from the lowest and its tag from the
+        /// highest seven.
+        #[inline]
+        fn shard(&self, hash: u64) -> &ShardedLock<HashTable<V>> {
+            &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
         }
     }
-
-    impl<V: Named> Hash for ByName<V> {
-        fn hash<H: Hasher>(&self, state: &mut H) {
-            self.0.name().hash(state);
-        }
-    }
-
-    impl<V: Named> PartialEq for ByName<V> {
-        fn eq(&self, other: &Self) -> bool {
-            self.0.name() == other.0.name()
-        }
-    }
-
-    impl<V: Named> Eq for ByName<V> {}
 }
 
 /// A mutex around an ordered map: loom replays an execution, so every visit must come in the same order.

@@ -50,7 +50,7 @@ pub struct SlidingWindowTracker<C = CoarseClock> {
 
 /// Shards of the map: enough that threads seldom meet, and that a shard which grows, some thousand of a million users,
 /// holds nobody up for a millisecond; few enough that their locks fit a core's cache.
-const SHARDS: usize = 2048;
+const SHARDS: usize = 256;
 
 // === impl SlidingWindowTracker ===
 
