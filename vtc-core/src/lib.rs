@@ -91,11 +91,14 @@
 
 mod clock;
 mod config;
+pub mod cost;
 mod estimator;
 mod extremes;
 mod noise;
 mod pods;
 pub mod policy;
+pub mod predict;
+pub mod queue;
 mod ring;
 mod router;
 mod setting;
@@ -107,11 +110,14 @@ mod window;
 
 pub use self::clock::{Clock, CoarseClock, ManualClock, PreciseClock, Tick};
 pub use self::config::{TimeUnit, TrackerConfig, VtcConfig};
+pub use self::cost::{ServiceCost, Usage};
 pub use self::estimator::{SimpleTokenEstimator, TokenEstimator};
 pub use self::extremes::Extremes;
 pub use self::noise::Noise;
 pub use self::pods::{Pod, PodTable, Pods};
 pub use self::policy::{Policies, Policy, ScoringConfig, UnknownPolicy};
+pub use self::predict::OutputPredictor;
+pub use self::queue::{Arrival, FairQueue};
 pub use self::router::{RouteError, RouteRequest, Router};
 pub use self::setting::ConfigError;
 pub use self::ticket::Ticket;

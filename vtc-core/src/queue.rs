@@ -1,0 +1,254 @@
+//! DOC
+
+mod counter;
+mod deadlines;
+pub mod discipline;
+mod ledger;
+mod limits;
+mod requests;
+mod running;
+mod standing;
+mod users;
+
+use std::fmt;
+
+pub use self::counter::{Counter, Weight};
+use self::deadlines::Deadlines;
+pub use self::discipline::Discipline;
+use self::ledger::Ledger;
+pub use self::limits::{QueueFull, QueueLimits, Refused};
+pub use self::requests::RequestId;
+use self::requests::{Request, Requests, Running, Stage};
+pub use self::standing::Standing;
+use self::users::UserIndex;
+use crate::clock::Tick;
+use crate::cost::{LinearCost, ServiceCost, Usage};
+use crate::predict::{Ask, MovingAverage, OutputPredictor};
+
+/// Requests that wait, and who goes next. See the [module](self) for how it works and how it is used.
+///
+/// `R` is whatever the caller wants back when the request is dispatched, cancelled or expired.
+pub struct FairQueue<R> {
+    ledger: Ledger,
+    requests: Requests<R>,
+    deadlines: Deadlines,
+    cost: Box<dyn ServiceCost>,
+    predictor: Box<dyn OutputPredictor>,
+    limits: QueueLimits,
+    /// Bytes of the requests that wait.
+    bytes: u64,
+    /// How many requests have arrived.
+    arrivals: u64,
+}
+
+/// A request that wants to be served.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a, R> {
+    /// Who is charged.
+    pub user: &'a str,
+    /// The user's weight. It holds for this request to its end; a request that comes later may bring another.
+    pub weight: Weight,
+    /// Tokens that will be read: an estimate, until it is settled.
+    pub input: u64,
+    /// The most tokens that may be written, if the request says so; for the predictor.
+    pub max_output: Option<u64>,
+    /// Its size, which counts against the queue's limit.
+    pub bytes: u64,
+    /// When it will have waited too long, if ever.
+    pub deadline: Option<Tick>,
+    /// Whatever is wanted back.
+    pub payload: R,
+}
+
+/// The request that would go next.
+#[derive(Debug)]
+pub struct Head<'a, R> {
+    /// Its name.
+    pub id: RequestId,
+    /// Tokens that it reads.
+    pub input: u64,
+    /// The output that its dispatch will charge in advance: 0 if the discipline does not.
+    pub prepaid: u64,
+    /// The most tokens that may be written, if the request says so.
+    pub max_output: Option<u64>,
+    /// What it came with.
+    pub payload: &'a R,
+}
+
+/// A request that goes: from now on it runs, until it is [settled](FairQueue::settle), [closed](FairQueue::close) or
+/// [voided](FairQueue::void).
+#[derive(Debug)]
+#[must_use = "it runs, and has to be ended"]
+pub struct Dispatched<R, P> {
+    /// Its name, as before.
+    pub id: RequestId,
+    /// The place that was found for it.
+    pub place: P,
+    /// The output that was charged in advance.
+    pub prepaid: u64,
+    /// The user's counter before this dispatch was charged: why it was chosen.
+    pub counter: Counter,
+    /// What it came with.
+    pub payload: R,
+}
+
+// === impl Arrival ===
+
+impl<'a, R> Arrival<'a, R> {
+    /// A request of weight 1, without size, limit or deadline.
+    #[must_use]
+    pub const fn new(user: &'a str, input: u64, payload: R) -> Self {
+        Self { user, weight: Weight::ONE, input, max_output: None, bytes: 0, deadline: None, payload }
+    }
+}
+
+// === impl FairQueue ===
+
+impl<R> FairQueue<R> {
+    /// An empty queue with the paper's cost (1 for input, 2 for output) and average, and the default limits.
+    #[must_use]
+    pub fn new(discipline: Box<dyn Discipline>) -> Self {
+        Self {
+            ledger: Ledger::new(discipline),
+            requests: Requests::new(),
+            deadlines: Deadlines::default(),
+            cost: Box::new(LinearCost::default()),
+            predictor: Box::new(MovingAverage::new(100_000).capped()),
+            limits: QueueLimits::default(),
+            bytes: 0,
+            arrivals: 0,
+        }
+    }
+
+    /// The same with another cost.
+    #[must_use]
+    pub fn with_cost(self, cost: impl ServiceCost + 'static) -> Self {
+        Self { cost: Box::new(cost), ..self }
+    }
+
+    /// The same with another predictor, for disciplines that charge in advance.
+    #[must_use]
+    pub fn with_predictor(self, predictor: impl OutputPredictor + 'static) -> Self {
+        Self { predictor: Box::new(predictor), ..self }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: QueueLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Takes a request in. O(log users) if the user had none that waited, else O(1).
+    ///
+    /// # Errors
+    /// It would pass a limit: here it is back, and nothing has changed.
+    pub fn push(&mut self, arrival: Arrival<'_, R>) -> Result<RequestId, Refused<R>> {
+        let found = self.ledger.users.find(arrival.user, self.limits.users);
+        if let Some(reason) = self.full(found, arrival.bytes) {
+            return Err(Refused { payload: arrival.payload, reason });
+        }
+        let Arrival { user, weight, input, max_output, bytes, deadline, payload } = arrival;
+        let user = found.unwrap_or_else(|| self.ledger.users.open(user, self.limits.users));
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        self.bytes += bytes;
+        let stage = Stage::Waiting { payload, before: None, after: None };
+        let request = Request { arrival, user, weight, input, max_output, bytes, deadline, stage };
+        let id = self.requests.append(&mut self.ledger.users[user].line, request);
+        if let Some(deadline) = deadline {
+            self.deadlines.insert(deadline, id);
+        }
+        self.place(user);
+        Ok(id)
+    }
+
+    /// Dispatches the request that goes next, if there is a place for it. `fits` is asked about that one alone: if it
+    /// finds no place, nobody goes, as whoever is passed over for being large would wait without end. O(log users).
+    pub fn pop<P>(&mut self, fits: impl FnOnce(&Head<'_, R>) -> Option<P>) -> Option<Dispatched<R, P>> {
+        self.ledger.raise();
+        let user = self.ledger.next()?;
+        let account = &self.ledger.users[user];
+        let (id, request, payload) = self.requests.first(&account.line)?;
+        let (input, max_output) = (request.input, request.max_output);
+        let ask = Ask { user: account.name(), input, max_output };
+        let prepaid = match self.ledger.discipline().prepays() {
+            true => self.predictor.predict(&ask).unwrap_or(0),
+            false => 0,
+        };
+        let place = fits(&Head { id, input, prepaid, max_output, payload })?;
+        let counter = self.ledger.counter(account);
+        let charged = request.weight.charge(self.cost.cost(Usage::new(input, prepaid)));
+        let (bytes, deadline) = (request.bytes, request.deadline);
+        let line = &mut self.ledger.users[user].line;
+        let payload = self.requests.start(line, id, Running { prepaid, output: 0, charged })?;
+        self.ledger.start(user, charged);
+        self.left(user, bytes, deadline);
+        Some(Dispatched { id, place, prepaid, counter, payload })
+    }
+
+    /// Takes a waiting request back: it is not charged. `None` if it does not wait. O(log users).
+    pub fn cancel(&mut self, id: RequestId) -> Option<R> {
+        let request = self.requests.waiting(id)?;
+        let (user, bytes, deadline) = (request.user, request.bytes, request.deadline);
+        let payload = self.requests.remove_waiting(&mut self.ledger.users[user].line, id)?;
+        self.left(user, bytes, deadline);
+        Some(payload)
+    }
+
+    /// Takes out the waiting requests whose deadline is at `now` or before, the earliest first: they are not charged.
+    /// Those that are not asked for stay. O(log) each.
+    pub fn expire(&mut self, now: Tick) -> impl Iterator<Item = (RequestId, R)> + use<'_, R> {
+        std::iter::from_fn(move || {
+            let (_, id) = self.deadlines.earliest().filter(|(deadline, _)| *deadline <= now)?;
+            self.cancel(id).map(|payload| (id, payload))
+        })
+    }
+
+    /// The earliest deadline of all that wait. O(1).
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Tick> {
+        self.deadlines.earliest().map(|(deadline, _)| deadline)
+    }
+
+    /// Which limit one more request of so many bytes would pass.
+    fn full(&self, user: Option<UserIndex>, bytes: u64) -> Option<QueueFull> {
+        let QueueLimits { requests, bytes: most, per_user, .. } = self.limits;
+        let own = user.map_or(0, |user| self.ledger.users[user].line.len);
+        if self.waiting() >= requests {
+            Some(QueueFull::Requests { limit: requests })
+        } else if self.bytes.checked_add(bytes).is_none_or(|sum| sum > most) {
+            Some(QueueFull::Bytes { limit: most })
+        } else if own >= per_user {
+            Some(QueueFull::User { limit: per_user })
+        } else {
+            None
+        }
+    }
+
+    /// A request no longer waits.
+    fn left(&mut self, user: UserIndex, bytes: u64, deadline: Option<Tick>) {
+        self.bytes -= bytes;
+        if deadline.is_some() {
+            self.deadlines.left(|id| self.requests.waiting(id).is_some());
+        }
+        self.place(user);
+    }
+
+    /// Puts a user where it belongs, after anything of it has changed.
+    fn place(&mut self, user: UserIndex) {
+        let account = &self.ledger.users[user];
+        let may_run = account.running < self.limits.running_per_user.max(1);
+        let head = self.requests.first(&account.line).filter(|_| may_run);
+        self.ledger.place(user, head.map(|(id, ..)| id.arrival()));
+    }
+}
+
+impl<R> fmt::Debug for FairQueue<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FairQueue")
+            .field("discipline", &self.ledger.discipline().name())
+            .field("waiting", &self.waiting())
+            .field("running", &self.running())
+            .finish_non_exhaustive()
+    }
+}

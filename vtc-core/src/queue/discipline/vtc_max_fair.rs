@@ -1,0 +1,32 @@
+//! `vtc-max-fair`: the harshest forgetting of old credit.
+
+use super::{Discipline, Past};
+use crate::queue::Counter;
+
+/// `vtc-fair` with the lift moved from the arrival to the choice: before somebody is chosen, every counter is raised to
+/// the largest if nothing runs, else to what the user dispatched last had before it was charged.
+///
+/// When the pods have run empty all start anew: nobody keeps a debt either.
+///
+/// Source: Sheng et al., OSDI'24, a variant in its artifact.
+#[derive(Clone, Copy, Debug)]
+pub struct VtcMaxFair;
+
+impl VtcMaxFair {
+    /// The name in configuration.
+    pub const NAME: &'static str = "vtc-max-fair";
+}
+
+impl Discipline for VtcMaxFair {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn enter(&self, counter: Counter, _level: Counter) -> Counter {
+        counter
+    }
+
+    fn floor(&self, past: &Past) -> Counter {
+        if past.running == 0 { past.highest } else { past.last }
+    }
+}
