@@ -143,6 +143,8 @@ impl Ledger {
     /// Puts a user where it belongs after anything of it has changed: `head` is when the first of its waiting requests
     /// arrived, if it may be chosen. Comes after every change and before the next.
     pub(super) fn place(&mut self, index: UserIndex, head: Option<u64>) {
+        // Before it comes into the order, which may lift it.
+        self.note_whether_idle(index);
         match (self.users[index].key, head) {
             (None, None) => {}
             (None, Some(head)) => self.enter(index, head),
@@ -161,7 +163,6 @@ impl Ledger {
                 }
             }
         }
-        self.note_whether_idle(index);
         if let Some(level) = self.level() {
             self.lowest = self.lowest.max(level.minus(self.refundable));
         }
