@@ -14,22 +14,29 @@ pub(super) struct Key {
     user: UserIndex,
 }
 
+/// Among whom a user is noted, and with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Note {
+    idle: bool,
+    /// What the counter would be if all that runs were refunded. It never falls: what is charged is charged for what
+    /// runs.
+    base: Counter,
+}
+
 #[derive(Debug)]
 pub(super) struct Ledger {
     discipline: Box<dyn Discipline>,
     pub(super) users: Users,
     /// The users who may be chosen.
     order: BTreeSet<Key>,
-    /// The users with nothing that waits or runs, the least counter first.
+    /// The users with something that waits or runs, by their base, the least first.
+    active: BTreeSet<(Counter, UserIndex)>,
+    /// The users with nothing that waits or runs, by their base, which is their counter.
     idle: BTreeSet<(Counter, UserIndex)>,
     last_left: LastLeft,
     past: Past,
     /// No counter counts as less.
     floor: Counter,
-    /// What the requests that run have been charged: the most that can still be refunded.
-    refundable: u128,
-    /// No level will ever be below.
-    lowest: Counter,
     /// How often a user came into the order.
     entries: u64,
 }
@@ -51,12 +58,11 @@ impl Ledger {
             discipline,
             users: Users::default(),
             order: BTreeSet::new(),
+            active: BTreeSet::new(),
             idle: BTreeSet::new(),
             last_left: LastLeft::Nobody,
             past: Past::default(),
             floor: Counter::ZERO,
-            refundable: 0,
-            lowest: Counter::ZERO,
             entries: 0,
         }
     }
@@ -125,9 +131,10 @@ impl Ledger {
     /// A running request of the user is charged.
     pub(super) fn charge(&mut self, index: UserIndex, charge: u64) {
         let counter = self.counter(&self.users[index]).plus(charge);
-        self.users[index].counter = counter;
+        let user = &mut self.users[index];
+        user.counter = counter;
+        user.charged += u128::from(charge);
         self.past.highest = self.past.highest.max(counter);
-        self.refundable += u128::from(charge);
     }
 
     /// One of the user's requests ends. It was charged `charged` and should have been charged `due`.
@@ -135,16 +142,14 @@ impl Ledger {
         self.charge(index, due.saturating_sub(charged));
         let user = &mut self.users[index];
         user.counter = user.counter.minus(u128::from(charged.saturating_sub(due)));
+        user.charged -= u128::from(charged.max(due));
         user.running -= 1;
         self.past.running -= 1;
-        self.refundable = self.refundable.saturating_sub(u128::from(charged.max(due)));
     }
 
     /// Puts a user where it belongs after anything of it has changed: `head` is when the first of its waiting requests
     /// arrived, if it may be chosen. Comes after every change and before the next.
     pub(super) fn place(&mut self, index: UserIndex, head: Option<u64>) {
-        // Before it comes into the order, which may lift it.
-        self.note_whether_idle(index);
         match (self.users[index].key, head) {
             (None, None) => {}
             (None, Some(head)) => self.enter(index, head),
@@ -163,9 +168,7 @@ impl Ledger {
                 }
             }
         }
-        if let Some(level) = self.level() {
-            self.lowest = self.lowest.max(level.minus(self.refundable));
-        }
+        self.note(index);
         self.forget();
     }
 
@@ -198,26 +201,35 @@ impl Ledger {
         }
     }
 
-    fn note_whether_idle(&mut self, index: UserIndex) {
+    /// Notes a user's base among those of its kind, if it has changed.
+    fn note(&mut self, index: UserIndex) {
         let user = &mut self.users[index];
         let idle = user.line.len == 0 && user.running == 0;
-        if idle != user.idle {
-            user.idle = idle;
-            // An idle user's counter does not change, so it is found under what it was put in with.
-            let entry = (user.counter, index);
-            if idle {
-                self.idle.insert(entry);
-            } else {
-                self.idle.remove(&entry);
-            }
+        let note = Note { idle, base: user.counter.minus(user.charged) };
+        let before = user.noted.replace(note);
+        if before == Some(note) {
+            return;
         }
+        if let Some(before) = before {
+            let among = if before.idle { &mut self.idle } else { &mut self.active };
+            among.remove(&(before.base, index));
+        }
+        let among = if note.idle { &mut self.idle } else { &mut self.active };
+        among.insert((note.base, index));
+    }
+
+    /// What no level will ever be below: [why](super#who-is-forgotten).
+    fn lowest(&self) -> Option<Counter> {
+        let active = self.active.first().map(|(base, _)| *base);
+        let level = if self.order.is_empty() { self.level() } else { None };
+        active.into_iter().chain(level).min().map(|counter| self.discipline.level(counter))
     }
 
     /// Forgets every idle user whose counter can no longer matter.
     fn forget(&mut self) {
-        let lowest = self.discipline.level(self.lowest);
         while let Some(&(counter, index)) = self.idle.first() {
-            if counter > self.floor && !self.discipline.forgets(counter, lowest) {
+            let matters = |lowest| counter > self.floor && !self.discipline.forgets(counter, lowest);
+            if self.lowest().is_none_or(matters) {
                 break;
             }
             self.idle.pop_first();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::counter::Counter;
-use super::ledger::Key;
+use super::ledger::{Key, Note};
 use super::requests::Line;
 
 /// Where a user is. Good while the user has a request, and while it is the one that left the order last.
@@ -26,8 +26,10 @@ pub(super) struct User {
     pub(super) running: usize,
     /// Where it stands in the order, if it does.
     pub(super) key: Option<Key>,
-    /// Whether nothing waits or runs, and so it may be forgotten some day.
-    pub(super) idle: bool,
+    /// What the requests that run have been charged so far.
+    pub(super) charged: u128,
+    /// What is noted of it, for the sake of forgetting.
+    pub(super) noted: Option<Note>,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +48,7 @@ const KEPT: usize = 1024;
 impl User {
     const fn new(name: Option<Arc<str>>) -> Self {
         let line = Line::EMPTY;
-        Self { name, counter: Counter::ZERO, line, running: 0, key: None, idle: false }
+        Self { name, counter: Counter::ZERO, line, running: 0, key: None, charged: 0, noted: None }
     }
 
     /// The name; empty for the shared account.
