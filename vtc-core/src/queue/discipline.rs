@@ -37,8 +37,8 @@ pub trait Discipline: fmt::Debug + Send + Sync {
         Tie::Head
     }
 
-    /// The level, when the user who goes next (or if nobody waits, the one who left the order last) has this
-    /// counter. Monotone.
+    /// The level at which users come in, when the one who goes next has this counter: at most that, and monotone. (If
+    /// nobody waits, it is the counter of the one who left the order last.)
     fn level(&self, counter: Counter) -> Counter {
         counter
     }

@@ -93,13 +93,12 @@ impl Ledger {
 
     /// The level at which users come in; `None` before anybody ever left the order.
     pub(super) fn level(&self) -> Option<Counter> {
-        let counter = match (self.order.first(), self.last_left) {
-            (Some(key), _) => self.counter(&self.users[key.user]),
-            (None, LastLeft::Here(user)) => self.counter(&self.users[user]),
-            (None, LastLeft::Gone(counter)) => counter.max(self.floor),
-            (None, LastLeft::Nobody) => return None,
-        };
-        Some(self.discipline.level(counter))
+        match (self.order.first(), self.last_left) {
+            (Some(key), _) => Some(self.discipline.level(self.counter(&self.users[key.user]))),
+            (None, LastLeft::Here(user)) => Some(self.counter(&self.users[user])),
+            (None, LastLeft::Gone(counter)) => Some(counter.max(self.floor)),
+            (None, LastLeft::Nobody) => None,
+        }
     }
 
     /// Raises all counters as the discipline has it. Each user is moved at most once per charge: one that stands at

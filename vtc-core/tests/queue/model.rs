@@ -219,14 +219,16 @@ impl Model {
     }
 
     fn lift(&mut self, user: usize) {
+        if matches!(self.rules.discipline, "fcfs" | "lcf" | "vtc-max-fair") {
+            return;
+        }
+        // The user who goes next. In `drr` who comes in, comes in at the beginning of that one's round.
         let others = self.users.iter().filter(|other| other.entry.is_some()).map(|other| other.counter);
-        let level = others.min().or(self.last_left.map(|left| self.users[left].counter));
-        let Some(level) = level else { return };
-        let level = match self.rules.discipline {
-            "fcfs" | "lcf" | "vtc-max-fair" => 0,
-            "drr" => level / self.rules.quantum * self.rules.quantum,
-            _ => level,
-        };
+        let least = others.min().map(|least| match self.rules.discipline {
+            "drr" => least / self.rules.quantum * self.rules.quantum,
+            _ => least,
+        });
+        let Some(level) = least.or(self.last_left.map(|left| self.users[left].counter)) else { return };
         let counter = &mut self.users[user].counter;
         *counter = (*counter).max(level);
     }

@@ -58,13 +58,7 @@ pub fn queue<R>(rules: &Rules) -> FairQueue<R> {
         .with_limits(limits)
 }
 
-pub fn arrival(job: &Job, name: &str) -> Arrival<'static, u64> {
-    let name: &'static str = name.to_owned().leak();
-    Arrival { weight: job.weight(), max_output: Some(job.predicted), ..Arrival::new(name, job.input, 0) }
-}
-
-/// Plays the same on both and compares each choice and each counter. The most users that the queue knew at a time, and
-/// how many it knew in the end.
+/// Plays the same on both and compares each choice and each counter.
 fn play(rules: Rules, actions: &[Action]) -> Result<(), TestCaseError> {
     let (mut queue, mut model) = (queue::<u64>(&rules), Model::new(rules, USERS));
     let names: Vec<_> = (0..USERS).map(name).collect();
