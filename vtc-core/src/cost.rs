@@ -82,10 +82,10 @@ mod tests {
             ];
             for cost in costs {
                 let usage = Usage { input, cached, output };
-                let base = cost.cost(usage);
-                prop_assert!(cost.cost(Usage { input: input + more, ..usage }) >= base);
-                prop_assert!(cost.cost(Usage { output: output + more, ..usage }) >= base);
-                prop_assert!(cost.cost(Usage { cached: cached + more, ..usage }) <= base);
+                let of = |usage| cost.cost(usage);
+                prop_assert!(of(Usage { input: input + more, ..usage }) >= of(usage), "more input");
+                prop_assert!(of(Usage { output: output + more, ..usage }) >= of(usage), "more output");
+                prop_assert!(of(Usage { cached: cached + more, ..usage }) <= of(usage), "more of it cached");
             }
         }
     }

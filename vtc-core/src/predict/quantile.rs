@@ -1,6 +1,7 @@
 //! A quantile of a user's last answers.
 
 use super::{Ask, OutputPredictor, RecentUsers};
+use crate::setting::ConfigError;
 
 /// The length that a fraction of the user's last 16 answers did not pass: with 0.5 the median, with 0.9 a guess that
 /// is rarely too short.
@@ -28,11 +29,16 @@ struct Last {
 // === impl Quantile ===
 
 impl Quantile {
-    /// The quantile at `fraction`, which is brought to 0 … 1, for at least the last `users` users.
-    #[must_use]
-    pub fn new(users: usize, fraction: f64) -> Self {
-        // `max` gives the other operand for NaN.
-        Self { fraction: fraction.max(0.0).min(1.0), users: RecentUsers::new(users) }
+    /// The quantile at `fraction`, from 0 to 1, for at least the last `users` users.
+    ///
+    /// # Errors
+    /// What is no such fraction.
+    pub fn new(users: usize, fraction: f64) -> Result<Self, ConfigError> {
+        if (0.0..=1.0).contains(&fraction) {
+            Ok(Self { fraction, users: RecentUsers::new(users) })
+        } else {
+            Err(ConfigError::new("fraction", fraction, "a fraction from 0 to 1"))
+        }
     }
 }
 
@@ -80,7 +86,7 @@ mod tests {
             lengths in proptest::collection::vec(0..1000u64, 1..40),
             fraction in 0.0..=1.0f64,
         ) {
-            let mut predictor = Quantile::new(1, fraction);
+            let mut predictor = Quantile::new(1, fraction).unwrap();
             for &length in &lengths {
                 predictor.observe("alice", length);
             }
@@ -96,6 +102,7 @@ mod tests {
     #[test]
     fn of_nothing_nothing_follows() {
         let ask = Ask { user: "alice", input: 0, max_output: None };
-        assert_eq!(Quantile::new(1, f64::NAN).predict(&ask), None);
+        assert_eq!(Quantile::new(1, 0.5).unwrap().predict(&ask), None);
+        assert!(Quantile::new(1, f64::NAN).is_err() && Quantile::new(1, 1.1).is_err());
     }
 }
