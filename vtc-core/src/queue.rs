@@ -18,7 +18,7 @@ pub use self::discipline::Discipline;
 use self::ledger::Ledger;
 pub use self::limits::{QueueFull, QueueLimits, Refused};
 pub use self::requests::RequestId;
-use self::requests::{Request, Requests, Running, Stage};
+use self::requests::{MOST, Request, Requests, Running};
 pub use self::standing::Standing;
 use self::users::UserIndex;
 use crate::clock::Tick;
@@ -147,18 +147,20 @@ impl<R> FairQueue<R> {
         if let Some(reason) = self.full(found, arrival.bytes) {
             return Err(Refused { payload: arrival.payload, reason });
         }
-        let Arrival { user, weight, input, max_output, bytes, deadline, payload } = arrival;
-        let user = found.unwrap_or_else(|| self.ledger.users.open(user, self.limits.users));
-        let arrival = self.arrivals;
+        let user = found.unwrap_or_else(|| self.ledger.users.open(arrival.user, self.limits.users));
+        let number = self.arrivals;
         self.arrivals += 1;
-        self.bytes += bytes;
-        let stage = Stage::Waiting { payload, before: None, after: None };
-        let request = Request { arrival, user, weight, input, max_output, bytes, deadline, stage };
-        let id = self.requests.append(&mut self.ledger.users[user].line, request);
+        self.bytes += arrival.bytes;
+        let (deadline, line) = (arrival.deadline, &mut self.ledger.users[user].line);
+        let id = self.requests.append(line, Request::new(number, user, arrival));
+        let alone = line.len == 1;
         if let Some(deadline) = deadline {
             self.deadlines.insert(deadline, id);
         }
-        self.place(user);
+        // Behind others of its user it changes nothing.
+        if alone {
+            self.ledger.changed(user, self.head(user));
+        }
         Ok(id)
     }
 
@@ -179,10 +181,11 @@ impl<R> FairQueue<R> {
         let counter = self.ledger.counter(account);
         let charged = request.weight.charge(self.cost.cost(Usage::new(input, prepaid)));
         let (bytes, deadline) = (request.bytes, request.deadline);
-        let line = &mut self.ledger.users[user].line;
-        let payload = self.requests.start(line, id, Running { prepaid, output: 0, charged })?;
-        self.ledger.start(user, charged);
-        self.left(user, bytes, deadline);
+        let account = &mut self.ledger.users[user];
+        account.running += 1;
+        let payload = self.requests.start(&mut account.line, id, Running { prepaid, output: 0, charged })?;
+        self.left(bytes, deadline);
+        self.ledger.start(user, charged, self.head(user));
         Some(Dispatched { id, place, prepaid, counter, payload })
     }
 
@@ -191,7 +194,8 @@ impl<R> FairQueue<R> {
         let request = self.requests.waiting(id)?;
         let (user, bytes, deadline) = (request.user, request.bytes, request.deadline);
         let payload = self.requests.remove_waiting(&mut self.ledger.users[user].line, id)?;
-        self.left(user, bytes, deadline);
+        self.left(bytes, deadline);
+        self.ledger.changed(user, self.head(user));
         Some(payload)
     }
 
@@ -213,8 +217,8 @@ impl<R> FairQueue<R> {
     /// Which limit one more request of so many bytes would pass.
     fn full(&self, user: Option<UserIndex>, bytes: u64) -> Option<QueueFull> {
         let QueueLimits { requests, bytes: most, per_user, .. } = self.limits;
-        let own = user.map_or(0, |user| self.ledger.users[user].line.len);
-        if self.waiting() >= requests {
+        let own = user.map_or(0, |user| self.ledger.users[user].line.len as usize);
+        if self.waiting() >= requests || self.requests.len() >= MOST {
             Some(QueueFull::Requests { limit: requests })
         } else if self.bytes.checked_add(bytes).is_none_or(|sum| sum > most) {
             Some(QueueFull::Bytes { limit: most })
@@ -226,20 +230,19 @@ impl<R> FairQueue<R> {
     }
 
     /// A request no longer waits.
-    fn left(&mut self, user: UserIndex, bytes: u64, deadline: Option<Tick>) {
+    fn left(&mut self, bytes: u64, deadline: Option<Tick>) {
         self.bytes -= bytes;
         if deadline.is_some() {
             self.deadlines.left(|id| self.requests.waiting(id).is_some());
         }
-        self.place(user);
     }
 
-    /// Puts a user where it belongs, after anything of it has changed.
-    fn place(&mut self, user: UserIndex) {
+    /// When the first of the user's waiting requests arrived, if the user may be chosen.
+    fn head(&self, user: UserIndex) -> Option<u64> {
         let account = &self.ledger.users[user];
-        let may_run = account.running < self.limits.running_per_user.max(1);
+        let may_run = (account.running as usize) < self.limits.running_per_user.max(1);
         let head = self.requests.first(&account.line).filter(|_| may_run);
-        self.ledger.place(user, head.map(|(id, ..)| id.arrival()));
+        head.map(|(id, ..)| id.arrival())
     }
 }
 

@@ -1,26 +1,19 @@
 //! Counters, and the order that follows from them. It knows users, not requests.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use super::counter::Counter;
 use super::discipline::{Discipline, Past, Tie};
-use super::users::{User, UserIndex, Users};
+use super::users::{Kind, User, UserIndex, Users};
 
-/// Where a user stands in the order: by rank, then by the tie, which no two users share.
+/// Where a user stands in the order: by rank, then by the tie, which no two users share. It follows from the user's
+/// counter and tie, and the floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
+struct Key {
     rank: Counter,
     tie: u64,
     user: UserIndex,
-}
-
-/// Among whom a user is noted, and with what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Note {
-    idle: bool,
-    /// What the counter would be if all that runs were refunded. It never falls: what is charged is charged for what
-    /// runs.
-    base: Counter,
 }
 
 #[derive(Debug)]
@@ -88,7 +81,9 @@ impl Ledger {
 
     /// How many users stand before this one in the order; `None` if it does not stand there. O(that number).
     pub(super) fn ahead(&self, user: &User) -> Option<usize> {
-        user.key.map(|key| self.order.range(..key).count())
+        let tie = user.tie?;
+        let key = Key { rank: self.rank(user.counter), tie, user: 0 };
+        Some(self.order.range(..key).count())
     }
 
     /// The level at which users come in; `None` before anybody ever left the order.
@@ -114,57 +109,63 @@ impl Ledger {
             let raised = Key { rank: Counter::ZERO, ..key };
             self.order.remove(&key);
             self.order.insert(raised);
-            self.users[key.user].key = Some(raised);
         }
         self.forget();
     }
 
-    /// One of the user's requests starts, and is charged this.
-    pub(super) fn start(&mut self, index: UserIndex, charge: u64) {
+    /// One of the user's requests, which went next, starts, and is charged this.
+    pub(super) fn start(&mut self, index: UserIndex, charge: u64, head: Option<u64>) {
+        let counter = self.lift(index, self.floor);
+        self.past.last = counter;
         self.past.running += 1;
-        self.past.last = self.counter(&self.users[index]);
-        self.users[index].running += 1;
-        self.charge(index, charge);
+        self.place(index, counter.plus(charge), head);
     }
 
     /// A running request of the user is charged.
     pub(super) fn charge(&mut self, index: UserIndex, charge: u64) {
-        let counter = self.counter(&self.users[index]).plus(charge);
-        let user = &mut self.users[index];
-        user.counter = counter;
-        user.charged += u128::from(charge);
+        let counter = self.lift(index, self.floor).plus(charge);
         self.past.highest = self.past.highest.max(counter);
+        let Some(tie) = self.users[index].tie else {
+            self.users[index].counter = counter;
+            return;
+        };
+        let before = self.key(index, tie);
+        self.users[index].counter = counter;
+        self.move_to(before, self.key(index, tie));
     }
 
-    /// One of the user's requests ends. It was charged `charged` and should have been charged `due`.
-    pub(super) fn end(&mut self, index: UserIndex, charged: u64, due: u64) {
-        self.charge(index, due.saturating_sub(charged));
-        let user = &mut self.users[index];
-        user.counter = user.counter.minus(u128::from(charged.saturating_sub(due)));
-        user.charged -= u128::from(charged.max(due));
-        user.running -= 1;
+    /// One of the user's requests has ended. It was charged `charged` and should have been charged `due`.
+    pub(super) fn end(&mut self, index: UserIndex, charged: u64, due: u64, head: Option<u64>) {
         self.past.running -= 1;
+        let counter = self.lift(index, self.floor).plus(due.saturating_sub(charged));
+        self.set_base(index, self.users[index].base.plus(due));
+        self.place(index, counter.minus(u128::from(charged.saturating_sub(due))), head);
     }
 
-    /// Puts a user where it belongs after anything of it has changed: `head` is when the first of its waiting requests
-    /// arrived, if it may be chosen. Comes after every change and before the next.
-    pub(super) fn place(&mut self, index: UserIndex, head: Option<u64>) {
-        match (self.users[index].key, head) {
+    /// What waits of the user has changed.
+    pub(super) fn changed(&mut self, index: UserIndex, head: Option<u64>) {
+        self.place(index, self.users[index].counter, head);
+    }
+
+    /// Gives a user its counter and puts it where it belongs: `head` is when the first of its waiting requests arrived,
+    /// if it may be chosen.
+    fn place(&mut self, index: UserIndex, counter: Counter, head: Option<u64>) {
+        self.past.highest = self.past.highest.max(counter);
+        let tie = self.users[index].tie;
+        let before = tie.map(|tie| self.key(index, tie));
+        self.users[index].counter = counter;
+        match (before, head) {
             (None, None) => {}
             (None, Some(head)) => self.enter(index, head),
-            (Some(key), None) => {
-                self.order.remove(&key);
-                self.users[index].key = None;
+            (Some(before), None) => {
+                self.order.remove(&before);
+                self.users[index].tie = None;
                 self.last_left = LastLeft::Here(index);
             }
-            (Some(key), Some(head)) => {
-                let tie = self.tie(head, key.tie);
-                let now = Key { rank: self.rank(self.users[index].counter), tie, user: index };
-                if now != key {
-                    self.order.remove(&key);
-                    self.order.insert(now);
-                    self.users[index].key = Some(now);
-                }
+            (Some(before), Some(head)) => {
+                let tie = self.tie(head, before.tie);
+                self.users[index].tie = Some(tie);
+                self.move_to(before, self.key(index, tie));
             }
         }
         self.note(index);
@@ -172,20 +173,14 @@ impl Ledger {
     }
 
     fn enter(&mut self, index: UserIndex, head: u64) {
-        let level = self.level();
         self.entries += 1;
-        let user = &mut self.users[index];
-        if let Some(level) = level {
-            user.counter = self.discipline.enter(user.counter, level);
+        let tie = self.tie(head, self.entries);
+        if let Some(level) = self.level() {
+            let lifted = self.lift(index, self.discipline.enter(self.users[index].counter, level));
+            self.past.highest = self.past.highest.max(lifted);
         }
-        self.past.highest = self.past.highest.max(user.counter);
-        let key = Key {
-            rank: self.rank(self.users[index].counter),
-            tie: self.tie(head, self.entries),
-            user: index,
-        };
-        self.order.insert(key);
-        self.users[index].key = Some(key);
+        self.order.insert(self.key(index, tie));
+        self.users[index].tie = Some(tie);
     }
 
     /// Users at the floor are equal.
@@ -200,21 +195,60 @@ impl Ledger {
         }
     }
 
-    /// Notes a user's base among those of its kind, if it has changed.
+    fn key(&self, user: UserIndex, tie: u64) -> Key {
+        Key { rank: self.rank(self.users[user].counter), tie, user }
+    }
+
+    fn move_to(&mut self, before: Key, now: Key) {
+        if now != before {
+            self.order.remove(&before);
+            self.order.insert(now);
+        }
+    }
+
+    /// Lifts a user's counter to this, if it is lower, and its base by as much. A user in the order stands at the floor
+    /// or above it, and so stays where it is.
+    fn lift(&mut self, index: UserIndex, to: Counter) -> Counter {
+        let user = &mut self.users[index];
+        let running = user.counter.minus(user.base.units()).units();
+        if user.counter < to {
+            user.counter = to;
+            self.set_base(index, to.minus(running));
+        }
+        self.users[index].counter
+    }
+
+    /// Changes the base of a user, wherever it is noted.
+    fn set_base(&mut self, index: UserIndex, base: Counter) {
+        let user = &mut self.users[index];
+        let before = mem::replace(&mut user.base, base);
+        if base != before
+            && let Some(kind) = user.noted
+        {
+            let among = self.among(kind);
+            among.remove(&(before, index));
+            among.insert((base, index));
+        }
+    }
+
+    /// Notes a user among those of its kind.
     fn note(&mut self, index: UserIndex) {
         let user = &mut self.users[index];
-        let idle = user.line.len == 0 && user.running == 0;
-        let note = Note { idle, base: user.counter.minus(user.charged) };
-        let before = user.noted.replace(note);
-        if before == Some(note) {
-            return;
+        let (base, kind) = (user.base, user.kind());
+        let before = user.noted.replace(kind);
+        if before != Some(kind) {
+            if let Some(before) = before {
+                self.among(before).remove(&(base, index));
+            }
+            self.among(kind).insert((base, index));
         }
-        if let Some(before) = before {
-            let among = if before.idle { &mut self.idle } else { &mut self.active };
-            among.remove(&(before.base, index));
+    }
+
+    const fn among(&mut self, kind: Kind) -> &mut BTreeSet<(Counter, UserIndex)> {
+        match kind {
+            Kind::Active => &mut self.active,
+            Kind::Idle => &mut self.idle,
         }
-        let among = if note.idle { &mut self.idle } else { &mut self.active };
-        among.insert((note.base, index));
     }
 
     /// What no level will ever be below: [why](super#who-is-forgotten).

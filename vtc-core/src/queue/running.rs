@@ -18,7 +18,6 @@ impl<R> FairQueue<R> {
         self.requests.set_running(id, running);
         if more > 0 {
             self.ledger.charge(user, more);
-            self.place(user);
         }
         true
     }
@@ -53,8 +52,8 @@ impl<R> FairQueue<R> {
         let Some((request, running)) = self.requests.running(id) else { return false };
         let user = request.user;
         self.requests.remove_running(id);
-        self.ledger.end(user, running.charged, due);
-        self.place(user);
+        self.ledger.users[user].running -= 1;
+        self.ledger.end(user, running.charged, due, self.head(user));
         true
     }
 }

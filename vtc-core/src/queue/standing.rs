@@ -64,11 +64,11 @@ impl<R> FairQueue<R> {
 
     /// The users that are known, in no particular order; the shared account's name is empty.
     pub fn users(&self) -> impl Iterator<Item = (&str, Standing)> {
-        self.ledger.users.iter().map(|(_, user)| (user.name(), self.standing_of(user)))
+        self.ledger.users.iter().map(|user| (user.name(), self.standing_of(user)))
     }
 
     fn standing_of(&self, user: &User) -> Standing {
         let counter = self.ledger.counter(user);
-        Standing { counter, waiting: user.line.len, running: user.running }
+        Standing { counter, waiting: user.line.len as usize, running: user.running as usize }
     }
 }

@@ -7,29 +7,35 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::counter::Counter;
-use super::ledger::{Key, Note};
 use super::requests::Line;
 
 /// Where a user is. Good while the user has a request, and while it is the one that left the order last.
-pub(super) type UserIndex = usize;
+pub(super) type UserIndex = u32;
 
 /// A user's account.
 #[derive(Debug)]
 pub(super) struct User {
     /// None: the account of all for whom there is no account.
-    pub(super) name: Option<Arc<str>>,
+    name: Option<Arc<str>>,
     /// What it was charged and lifted to. It counts as the ledger's floor, if that is higher.
     pub(super) counter: Counter,
+    /// What the counter would be if all that runs were refunded.
+    pub(super) base: Counter,
+    /// The tie of its key in the order, if it stands there.
+    pub(super) tie: Option<u64>,
     /// What waits.
     pub(super) line: Line,
     /// How many requests run.
-    pub(super) running: usize,
-    /// Where it stands in the order, if it does.
-    pub(super) key: Option<Key>,
-    /// What the requests that run have been charged so far.
-    pub(super) charged: u128,
-    /// What is noted of it, for the sake of forgetting.
-    pub(super) noted: Option<Note>,
+    pub(super) running: u32,
+    /// Whether it is among the active or among the idle, if it is anywhere yet.
+    pub(super) noted: Option<Kind>,
+}
+
+/// Whether a user has something that waits or runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Active,
+    Idle,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +54,12 @@ const KEPT: usize = 1024;
 impl User {
     const fn new(name: Option<Arc<str>>) -> Self {
         let line = Line::EMPTY;
-        Self { name, counter: Counter::ZERO, line, running: 0, key: None, charged: 0, noted: None }
+        Self { name, counter: Counter::ZERO, base: Counter::ZERO, tie: None, line, running: 0, noted: None }
+    }
+
+    /// What it is.
+    pub(super) const fn kind(&self) -> Kind {
+        if self.line.len == 0 && self.running == 0 { Kind::Idle } else { Kind::Active }
     }
 
     /// The name; empty for the shared account.
@@ -64,8 +75,8 @@ impl Users {
         self.slots.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (UserIndex, &User)> {
-        self.slots.iter()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
+        self.slots.iter().map(|(_, user)| user)
     }
 
     /// The account that a user of this name has, or would share as one more than `limit`.
@@ -78,18 +89,18 @@ impl Users {
     pub(super) fn open(&mut self, name: &str, limit: usize) -> UserIndex {
         if self.by_name.len() < limit {
             let name: Arc<str> = name.into();
-            let index = self.slots.insert(User::new(Some(Arc::clone(&name))));
+            let index = self.slots.insert(User::new(Some(Arc::clone(&name)))) as UserIndex;
             self.by_name.insert(name, index);
             index
         } else {
-            let index = self.slots.insert(User::new(None));
+            let index = self.slots.insert(User::new(None)) as UserIndex;
             self.shared = Some(index);
             index
         }
     }
 
     pub(super) fn forget(&mut self, index: UserIndex) {
-        match self.slots.remove(index).name {
+        match self.slots.remove(index as usize).name {
             Some(name) => {
                 self.by_name.remove(&name);
             }
@@ -106,12 +117,12 @@ impl Index<UserIndex> for Users {
     type Output = User;
 
     fn index(&self, index: UserIndex) -> &User {
-        &self.slots[index]
+        &self.slots[index as usize]
     }
 }
 
 impl IndexMut<UserIndex> for Users {
     fn index_mut(&mut self, index: UserIndex) -> &mut User {
-        &mut self.slots[index]
+        &mut self.slots[index as usize]
     }
 }
