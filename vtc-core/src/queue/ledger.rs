@@ -1,7 +1,6 @@
 //! Counters, and the order that follows from them. It knows users, not requests.
 
 use std::collections::BTreeSet;
-use std::mem;
 
 use super::counter::Counter;
 use super::discipline::{Discipline, Past, Tie};
@@ -22,7 +21,7 @@ pub(super) struct Ledger {
     pub(super) users: Users,
     /// The users who may be chosen.
     order: BTreeSet<Key>,
-    /// The users with something that waits or runs, by their base, the least first.
+    /// The users with something that waits or runs, by the base they had when it was last looked at, the least first.
     active: BTreeSet<(Counter, UserIndex)>,
     /// The users with nothing that waits or runs, by their base, which is their counter.
     idle: BTreeSet<(Counter, UserIndex)>,
@@ -138,7 +137,8 @@ impl Ledger {
     pub(super) fn end(&mut self, index: UserIndex, charged: u64, due: u64, head: Option<u64>) {
         self.past.running -= 1;
         let counter = self.lift(index, self.floor).plus(due.saturating_sub(charged));
-        self.set_base(index, self.users[index].base.plus(due));
+        let user = &mut self.users[index];
+        user.base = user.base.plus(due);
         self.place(index, counter.minus(u128::from(charged.saturating_sub(due))), head);
     }
 
@@ -210,38 +210,28 @@ impl Ledger {
     /// or above it, and so stays where it is.
     fn lift(&mut self, index: UserIndex, to: Counter) -> Counter {
         let user = &mut self.users[index];
-        let running = user.counter.minus(user.base.units()).units();
         if user.counter < to {
+            let running = user.counter.minus(user.base.units());
             user.counter = to;
-            self.set_base(index, to.minus(running));
+            user.base = to.minus(running.units());
         }
-        self.users[index].counter
-    }
-
-    /// Changes the base of a user, wherever it is noted.
-    fn set_base(&mut self, index: UserIndex, base: Counter) {
-        let user = &mut self.users[index];
-        let before = mem::replace(&mut user.base, base);
-        if base != before
-            && let Some(kind) = user.noted
-        {
-            let among = self.among(kind);
-            among.remove(&(before, index));
-            among.insert((base, index));
-        }
+        user.counter
     }
 
     /// Notes a user among those of its kind.
     fn note(&mut self, index: UserIndex) {
         let user = &mut self.users[index];
-        let (base, kind) = (user.base, user.kind());
-        let before = user.noted.replace(kind);
-        if before != Some(kind) {
-            if let Some(before) = before {
-                self.among(before).remove(&(base, index));
-            }
-            self.among(kind).insert((base, index));
+        let kind = user.kind();
+        match user.noted {
+            Some((noted, _)) if noted == kind => return,
+            _ => {}
         }
+        let now = user.base;
+        let before = user.noted.replace((kind, now));
+        if let Some((kind, base)) = before {
+            self.among(kind).remove(&(base, index));
+        }
+        self.among(kind).insert((now, index));
     }
 
     const fn among(&mut self, kind: Kind) -> &mut BTreeSet<(Counter, UserIndex)> {
@@ -252,7 +242,18 @@ impl Ledger {
     }
 
     /// What no level will ever be below: [why](super#who-is-forgotten).
-    fn lowest(&self) -> Option<Counter> {
+    fn lowest(&mut self) -> Option<Counter> {
+        // A base never falls, so what was noted is at most what it is: only the least has to be looked at again, until
+        // it is still the least. Each time it has risen since, so this costs no more than following each rise would.
+        while let Some(&(noted, index)) = self.active.first() {
+            let base = self.users[index].base;
+            if base == noted {
+                break;
+            }
+            self.active.pop_first();
+            self.active.insert((base, index));
+            self.users[index].noted = Some((Kind::Active, base));
+        }
         let active = self.active.first().map(|(base, _)| *base);
         let level = if self.order.is_empty() { self.level() } else { None };
         active.into_iter().chain(level).min().map(|counter| self.discipline.level(counter))
@@ -261,8 +262,9 @@ impl Ledger {
     /// Forgets every idle user whose counter can no longer matter.
     fn forget(&mut self) {
         while let Some(&(counter, index)) = self.idle.first() {
+            let lowest = self.lowest();
             let matters = |lowest| counter > self.floor && !self.discipline.forgets(counter, lowest);
-            if self.lowest().is_none_or(matters) {
+            if lowest.is_none_or(matters) {
                 break;
             }
             self.idle.pop_first();

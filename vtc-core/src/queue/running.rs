@@ -23,10 +23,12 @@ impl<R> FairQueue<R> {
     }
 
     /// The request has ended, and this is what it took: the user is charged that and nothing else, and the predictor
-    /// learns from it. Whether the request ran. O(log users).
+    /// learns from it, if predictions are charged. Whether the request ran. O(log users).
     pub fn settle(&mut self, id: RequestId, usage: Usage) -> bool {
         let Some((request, _)) = self.requests.running(id) else { return false };
-        self.predictor.observe(self.ledger.users[request.user].name(), usage.output);
+        if self.ledger.discipline().prepays() {
+            self.predictor.observe(self.ledger.users[request.user].name(), usage.output);
+        }
         let due = request.weight.charge(self.cost.cost(usage));
         self.end(id, due)
     }

@@ -1,9 +1,11 @@
 //! The users that the queue knows, found by name.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use slab::Slab;
 
 use super::counter::Counter;
@@ -19,7 +21,8 @@ pub(super) struct User {
     name: Option<Arc<str>>,
     /// What it was charged and lifted to. It counts as the ledger's floor, if that is higher.
     pub(super) counter: Counter,
-    /// What the counter would be if all that runs were refunded.
+    /// What the counter would be if all that runs were refunded. It never falls: what is charged is charged for what
+    /// runs, and what stays charged when that has ended is added here.
     pub(super) base: Counter,
     /// The tie of its key in the order, if it stands there.
     pub(super) tie: Option<u64>,
@@ -27,8 +30,8 @@ pub(super) struct User {
     pub(super) line: Line,
     /// How many requests run.
     pub(super) running: u32,
-    /// Whether it is among the active or among the idle, if it is anywhere yet.
-    pub(super) noted: Option<Kind>,
+    /// Whether it is among the active or among the idle, if it is anywhere yet, and with which base.
+    pub(super) noted: Option<(Kind, Counter)>,
 }
 
 /// Whether a user has something that waits or runs.
@@ -41,8 +44,10 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Users {
     slots: Slab<User>,
+    /// Where each is, by the hash of its name: names are in the accounts, so that this is small enough to be cached.
+    by_name: HashTable<UserIndex>,
     // Names are chosen by clients: the seed is random. Its order decides nothing.
-    by_name: HashMap<Arc<str>, UserIndex, foldhash::fast::RandomState>,
+    hasher: RandomState,
     shared: Option<UserIndex>,
 }
 
@@ -81,16 +86,19 @@ impl Users {
 
     /// The account that a user of this name has, or would share as one more than `limit`.
     pub(super) fn find(&self, name: &str, limit: usize) -> Option<UserIndex> {
-        let own = self.by_name.get(name).copied();
+        let is_own = |index: &UserIndex| self[*index].name.as_deref() == Some(name);
+        let own = self.by_name.find(self.hasher.hash_one(name), is_own).copied();
         own.or_else(|| self.shared.filter(|_| self.by_name.len() >= limit))
     }
 
     /// Opens the account that [`find`](Users::find) did not.
     pub(super) fn open(&mut self, name: &str, limit: usize) -> UserIndex {
         if self.by_name.len() < limit {
-            let name: Arc<str> = name.into();
-            let index = self.slots.insert(User::new(Some(Arc::clone(&name)))) as UserIndex;
-            self.by_name.insert(name, index);
+            let index = self.slots.insert(User::new(Some(name.into()))) as UserIndex;
+            let Self { slots, by_name, hasher, .. } = self;
+            by_name.insert_unique(hasher.hash_one(name), index, |index| {
+                hasher.hash_one(slots[*index as usize].name())
+            });
             index
         } else {
             let index = self.slots.insert(User::new(None)) as UserIndex;
@@ -102,13 +110,15 @@ impl Users {
     pub(super) fn forget(&mut self, index: UserIndex) {
         match self.slots.remove(index as usize).name {
             Some(name) => {
-                self.by_name.remove(&name);
+                let entry = self.by_name.find_entry(self.hasher.hash_one(&*name), |other| *other == index);
+                if let Ok(entry) = entry {
+                    entry.remove();
+                }
             }
             None => self.shared = None,
         }
         if self.slots.is_empty() && self.slots.capacity() > KEPT {
-            self.slots = Slab::new();
-            self.by_name.shrink_to(0);
+            (self.slots, self.by_name) = (Slab::new(), HashTable::new());
         }
     }
 }
