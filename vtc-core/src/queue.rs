@@ -1,5 +1,127 @@
-//! DOC
+//! The fair queue: whoever has been served least goes next.
+//!
+//! Requests wait here until a pod has room. Each user has a *virtual counter* of the service it was given, divided by
+//! its weight. The user with the least counter goes next, and every token that is served is charged to its user as it
+//! flows, so users who always want more get the same service per weight, whatever their requests look like: many or
+//! few, long or short. Users who want less get all they want, and what they leave is shared by the others.
+//!
+//! It is a plain data structure: no clock, no thread, no I/O. The same calls give the same choices.
+//!
+//! Source: Sheng et al., *Fairness in Serving Large Language Models*, OSDI'24 ([arXiv
+//! 2401.00588](https://arxiv.org/abs/2401.00588)): the algorithm VTC, its variants and its bounds. The bounds that hold
+//! here, why, and which of them are the paper's: [`bounds`].
+//!
+//! # Drawbacks first
+//!
+//! - **A large request holds everybody up.** If what goes next fits nowhere, nobody goes until it does. Whoever passes it
+//!   over leaves it waiting without end as long as smaller ones come.
+//! - **It is fair over the long run, not at each moment.** A user can be ahead by what it has in flight, and that grows
+//!   with the fleet: [`bounds`] says by how much. Charging predictions ([`VtcPred`](discipline::VtcPred)) makes it one
+//!   request, if they are right; a limit on what one user runs ([`QueueLimits::running_per_user`]) makes it smaller too,
+//!   but leaves room idle when only that user wants it.
+//! - **Whoever invents names is a new user each time,** and comes in at the level of those who wait. Let names be
+//!   authenticated; [`QueueLimits::users`] bounds the harm, as all beyond it are one user.
+//! - **An estimate of the input that is wrong** is a wrong charge until the request ends.
+//! - **Fair is not always fast.** Shared by tokens, a mix of very different requests can fill pods worse than in the
+//!   order of arrival.
+//!
+//! # How it works
+//!
+//! ```text
+//! a request of u arrives                  if nothing of u waits, u comes into the order:
+//!                                           level = the least counter of those in the order,
+//!                                                   else that of the user who left it last, if there is one
+//!                                           counter[u] = max(counter[u], level)              the lift
+//! is there room?                          the user k with the least counter goes; ties: whose request waits longest
+//!                                           no place for the first request of k: nobody goes        the stop
+//!                                           counter[k] += cost(input, prediction) / weight     charged at once
+//! a request of u has delivered a token    counter[u] += what the cost grew by / weight, past the prediction
+//! a request of u has ended                counter[u] += (cost(usage) - what was charged) / weight      may be less
+//! ```
+//!
+//! The **lift** is a maximum. Whoever was away gets no credit for what it did not ask for, as it would be served alone
+//! until that is used up; and whoever is ahead stays ahead, or it would pay to leave and come back. Both branches are
+//! needed: without the second, all would be forgiven whenever nobody waits for a moment.
+//!
+//! The **stop** keeps a promise: the least counter does not fall behind. The charge is made **at once** and not when a
+//! batch is complete, or one user would fill all of it.
+//!
+//! What differs between disciplines is in [`discipline`]; each is one file:
+//!
+//! | name | |
+//! | --- | --- |
+//! | `fcfs` | one line: no fairness |
+//! | `vtc-fair` | as above, nothing predicted |
+//! | `vtc-pred` | as above |
+//! | `vtc-max-fair` | nobody is lifted who comes; all are raised when somebody is chosen, and start anew when pods run empty |
+//! | `drr` | deficit round robin: counters compared by the round |
+//! | `lcf` | no lift: shows what the lift is worth |
+//!
+//! Users stand in an ordered set by counter and tie; the requests of one user in a linked list, so that one that is
+//! cancelled leaves at once; deadlines in a heap. Push, pop, a token and an end each cost O(log users). A counter never
+//! overflows: [`Counter`] says why.
+//!
+//! # Who is forgotten
+//!
+//! A user with nothing that waits or runs is forgotten as soon as its counter can no longer matter, so memory follows
+//! those who are there and those who are ahead of them. This changes no decision:
+//!
+//! Whoever comes in gets `max(counter, level)`, and somebody nobody knows has the counter 0. The two are the same if the
+//! counter is at most every level there will ever be. What runs can still be refunded, and so a level can fall; but not
+//! below the least *base*. The base of a user is its counter less what its running requests have been charged.
+//!
+//! 1. A base never falls. A charge moves the counter and what is running alike; an end adds what stays charged; the lift
+//!    raises both.
+//! 2. Let S be the least base of the users who have something that waits or runs, and if nobody is in the order, of the
+//!    one who left it last. The level is the counter of one of them, and no counter is below its base: level >= S.
+//! 3. S never falls. Bases do not; whoever leaves can only raise a minimum; whoever was idle and comes in has a base of
+//!    at least the level, by the lift, and so of at least S; and so has whoever leaves the order last.
+//!
+//! So every level to come is at least S, and an idle user with a counter of at most S is forgotten. (What the *running*
+//! requests were charged has to be left out: a user that does not wait may be far below the level, be charged up to it,
+//! come in, and be refunded.) `lcf`, which has no lift, forgets nobody who was charged; `fcfs`, which goes by no
+//! counter, everybody; `vtc-max-fair` whoever is at the floor it has raised all to.
+//!
+//! # How to use it
+//!
+//! ```
+//! use vtc_core::queue::{QueueFull, discipline::{self, DisciplineOptions}};
+//! use vtc_core::{Arrival, FairQueue, Usage};
+//!
+//! let discipline = discipline::by_name("vtc-fair", &DisciplineOptions::default())?;
+//! let mut queue = FairQueue::new(discipline);
+//!
+//! // Whatever is wanted back goes in: here a text, in a server the way to answer.
+//! queue.push(Arrival::new("whale", 900, "its first"))?;
+//! queue.push(Arrival::new("whale", 900, "its second"))?;
+//! let id = queue.push(Arrival::new("minnow", 20, "hello"))?;
+//!
+//! // Whenever there may be room: the place that is found for a request comes back with it.
+//! let mut free = vec![1000, 500];
+//! let mut room = |need: u64| {
+//!     let pod = free.iter().position(|free| *free >= need)?;
+//!     free[pod] -= need;
+//!     Some(pod)
+//! };
+//! let first = queue.pop(|head| room(head.input)).expect("pod 0 has room");
+//! assert_eq!((first.payload, first.place), ("its first", 0));
+//! let second = queue.pop(|head| room(head.input)).expect("pod 1 has room");
+//! assert_eq!((second.payload, second.id), ("hello", id));
+//! assert!(queue.pop(|head| room(head.input)).is_none(), "its second waits for 900 tokens of room");
+//!
+//! // As tokens flow, and in the end.
+//! queue.delivered(second.id, 5);
+//! queue.settle(second.id, Usage::new(20, 5));
+//! queue.close(first.id);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Each request that was taken in leaves once: it is dispatched, [cancelled](FairQueue::cancel) or
+//! [expired](FairQueue::expire); and each that was dispatched ends once: it is [settled](FairQueue::settle),
+//! [closed](FairQueue::close) or [voided](FairQueue::void). The first call does it, and any that come later find nothing
+//! and say so.
 
+pub mod bounds;
 mod counter;
 mod deadlines;
 pub mod discipline;

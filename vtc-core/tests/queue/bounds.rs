@@ -121,7 +121,7 @@ impl Case {
     fn worst_delays(&self, line: &mut dyn Line) -> (u64, u64) {
         let n = self.users;
         let mut since = vec![None::<(u64, bool)>; n];
-        let (mut under_share, mut any) = (0, 0);
+        let (mut at_level_worst, mut any) = (0, 0);
         self.run(line, |line, moment| {
             let others = |user: usize| moment.served.iter().sum::<u64>() - moment.served[user];
             match moment.event {
@@ -137,14 +137,14 @@ impl Case {
                         let delay = others(user) - then;
                         any = any.max(delay);
                         if at_level {
-                            under_share = under_share.max(delay);
+                            at_level_worst = at_level_worst.max(delay);
                         }
                     }
                 }
                 _ => {}
             }
         });
-        (under_share, any)
+        (at_level_worst, any)
     }
 
     fn tokens(&self) -> u64 {
@@ -202,11 +202,24 @@ proptest! {
     }
 
     #[test]
-    fn whoever_is_under_its_share_goes_before_others_were_served_n_u(case in case(EQUAL)) {
-        let (u, n) = (2 * case.tokens(), case.users as u64);
-        let (under_share, any) = case.worst_delays(&mut case.queue("vtc-fair"));
-        prop_assert!(under_share <= n * u, "{under_share}");
-        prop_assert!(any <= (2 * n - 1) * u, "{any}");
+    fn whoever_comes_at_the_level_goes_before_others_were_served_n_u(case in case(SEVERAL)) {
+        let (at_level, _) = case.worst_delays(&mut case.queue("vtc-fair"));
+        prop_assert!(at_level <= case.users as u64 * 2 * case.tokens(), "{at_level}");
+    }
+
+    #[test]
+    fn whoever_comes_goes_before_others_were_served_2_n_less_1_u(case in case(EQUAL)) {
+        let (_, any) = case.worst_delays(&mut case.queue("vtc-fair"));
+        prop_assert!(any <= (2 * case.users as u64 - 1) * 2 * case.tokens(), "{any}");
+    }
+
+    /// `run` checks after each dispatch that room is left only where what goes next does not fit.
+    #[test]
+    fn no_room_is_left_that_what_goes_next_fits_in(
+        case in case(SEVERAL),
+        name in proptest::sample::select(&vtc_core::queue::discipline::NAMES),
+    ) {
+        case.run(&mut case.queue(name), |_, _| {});
     }
 }
 
@@ -275,6 +288,18 @@ fn charged_after_the_batch_is_formed_one_user_gets_the_whole_of_it() {
     let spread = |case: &Case, rules| case.spread(&mut case.model(rules)) <= case.largest_request();
     let case = counterexample(EQUAL, |case| spread(case, rules));
     assert!(spread(&case, Rules::of("vtc-pred")), "{case:?}");
+}
+
+#[test]
+#[should_panic(expected = "nobody was asked")]
+fn with_a_limit_on_what_a_user_runs_room_is_left() {
+    let rules = without("vtc-fair", |rules| rules.running_per_user = 1);
+    let case = counterexample(EQUAL, |case| {
+        let run = || case.run(&mut Queue::new(rules, case.users), |_, _| {});
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_ok()
+    });
+    case.run(&mut case.queue("vtc-fair"), |_, _| {});
+    case.run(&mut Queue::new(rules, case.users), |_, _| {});
 }
 
 #[test]
