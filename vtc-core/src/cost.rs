@@ -52,6 +52,12 @@ impl Usage {
     }
 }
 
+impl<C: ServiceCost + ?Sized> ServiceCost for Box<C> {
+    fn cost(&self, usage: Usage) -> Tokens {
+        (**self).cost(usage)
+    }
+}
+
 /// Checks what a cached token counts.
 fn check_cached(cached: f64) -> Result<(), ConfigError> {
     if (0.0..=1.0).contains(&cached) {

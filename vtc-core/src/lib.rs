@@ -10,8 +10,9 @@
 //!
 //! # Drawbacks first
 //!
-//! - **It spreads, it does not queue.** `vtc-basic` moves users with much service and users with little to
-//!   different pods. It holds nobody back: if all pods are full, everybody waits in them.
+//! - **Routing spreads, it does not queue.** `vtc-basic` moves users with much service and users with little to
+//!   different pods. It holds nobody back: if all pods are full, everybody waits in them. For shares that are
+//!   guaranteed, let requests wait in a [`FairQueue`]: [`queue`].
 //! - **The window is in buckets.** A charge counts for the window and up to one bucket more (by default five
 //!   minutes and five seconds). Narrower buckets cost 8 bytes each per user.
 //! - **Estimates rule until the truth is known.** A request is charged its estimate when it is routed; how good a
@@ -33,6 +34,9 @@
 //! sharded locks; a [`UserHandle`] skips it. The smallest and the largest count of all users are an immutable
 //! snapshot that one writer at a time replaces ([`Extremes`]), and so is the table of pods ([`PodTable`]). A
 //! [`Ticket`] is what a decision took, and gives it back exactly once, whichever of its endings comes first.
+//!
+//! A [`FairQueue`] stands beside all that: plain data, owned by one thread, with virtual counters of its own that never
+//! expire. It decides *when* a request goes, the router where.
 //!
 //! Users who have no tokens left and to whom nobody holds a handle or a ticket are forgotten within two windows.
 //! Beyond [`max_users`](TrackerConfig::max_users) newcomers share one account.

@@ -78,3 +78,13 @@ pub struct Ask<'a> {
     /// The most tokens that may be written, if the request says so.
     pub max_output: Option<u64>,
 }
+
+impl<P: OutputPredictor + ?Sized> OutputPredictor for Box<P> {
+    fn predict(&self, ask: &Ask<'_>) -> Option<u64> {
+        (**self).predict(ask)
+    }
+
+    fn observe(&mut self, user: &str, output: u64) {
+        (**self).observe(user, output);
+    }
+}

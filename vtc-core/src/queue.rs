@@ -63,8 +63,8 @@
 //!
 //! # Who is forgotten
 //!
-//! A user with nothing that waits or runs is forgotten as soon as its counter can no longer matter, so memory follows
-//! those who are there and those who are ahead of them. This changes no decision:
+//! A user with nothing that waits or runs is forgotten once its counter can no longer matter, so memory follows those
+//! who are there and those who are ahead of them. This changes no decision:
 //!
 //! Whoever comes in gets `max(counter, level)`, and somebody nobody knows has the counter 0. The two are the same if the
 //! counter is at most every level there will ever be. What runs can still be refunded, and so a level can fall; but not
@@ -334,6 +334,12 @@ impl<R> FairQueue<R> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
         self.deadlines.earliest().map(|(deadline, _)| deadline)
+    }
+
+    /// Forgets all users whose counter can no longer matter. Every call forgets some, so that none takes long; this is for
+    /// quiet times, in which no call comes. O(log users) each.
+    pub fn tidy(&mut self) {
+        self.ledger.forget(usize::MAX);
     }
 
     /// Which limit one more request of so many bytes would pass.

@@ -33,6 +33,10 @@ pub(super) struct Ledger {
     entries: u64,
 }
 
+/// So many users at most are forgotten in one call: more than the one that it can have made idle, and few enough not to
+/// be felt.
+const AT_A_TIME: usize = 16;
+
 /// The user who left the order last.
 #[derive(Clone, Copy, Debug)]
 enum LastLeft {
@@ -109,7 +113,7 @@ impl Ledger {
             self.order.remove(&key);
             self.order.insert(raised);
         }
-        self.forget();
+        self.forget(AT_A_TIME);
     }
 
     /// One of the user's requests, which went next, starts, and is charged this.
@@ -169,7 +173,7 @@ impl Ledger {
             }
         }
         self.note(index);
-        self.forget();
+        self.forget(AT_A_TIME);
     }
 
     fn enter(&mut self, index: UserIndex, head: u64) {
@@ -259,9 +263,10 @@ impl Ledger {
         active.into_iter().chain(level).min().map(|counter| self.discipline.level(counter))
     }
 
-    /// Forgets every idle user whose counter can no longer matter.
-    fn forget(&mut self) {
-        while let Some(&(counter, index)) = self.idle.first() {
+    /// Forgets idle users whose counter can no longer matter, at most so many.
+    pub(super) fn forget(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(&(counter, index)) = self.idle.first() else { break };
             let lowest = self.lowest();
             let matters = |lowest| counter > self.floor && !self.discipline.forgets(counter, lowest);
             if lowest.is_none_or(matters) {

@@ -100,3 +100,32 @@ fn names_that_come_once_do_not_pile_up() {
         assert!(most <= may, "{discipline}: {most}");
     }
 }
+
+/// One call forgets a few; what is left when no more come, `tidy` does.
+#[test]
+fn a_crowd_that_the_level_passes_at_once_is_forgotten_bit_by_bit() {
+    let mut queue = queue("vtc-fair");
+    let crowd = 1000;
+    let mut running = Vec::new();
+    for number in 0..=crowd {
+        queue.push(Arrival::new(&name(number), 0, number)).unwrap();
+        running.push(queue.pop(|_| Some(())).unwrap().id);
+    }
+    // All are ahead of the one who left last.
+    let last = running.pop().unwrap();
+    for id in running {
+        queue.settle(id, Usage::new(0, 10));
+    }
+    assert_eq!(queue.known_users() as u64, crowd + 1);
+    queue.settle(last, Usage::new(0, 100));
+    let known = queue.known_users() as u64;
+    assert!(crowd / 2 < known && known < crowd, "{known}");
+    queue.tidy();
+    assert_eq!(queue.known_users(), 0);
+}
+
+#[test]
+fn an_actor_may_own_it() {
+    fn sent<T: Send>() {}
+    sent::<FairQueue<u64>>();
+}

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use vtc_core::cost::{LinearCost, ProfiledCost};
 use vtc_core::predict::{AsAllowed, MovingAverage};
 use vtc_core::queue::discipline::{VtcFair, VtcPred};
-use vtc_core::queue::{RequestId, Weight};
+use vtc_core::queue::{Discipline, RequestId, Weight};
 use vtc_core::{Arrival, FairQueue, ServiceCost, Usage};
 
 fn counter(queue: &FairQueue<()>) -> f64 {
@@ -130,14 +130,8 @@ proptest! {
             true => || Box::new(ProfiledCost::default().with_cached(0.5).unwrap()),
             false => || Box::new(LinearCost::default().with_cached(0.5).unwrap()),
         };
-        let mut queue = match pred {
-            true => FairQueue::new(Box::new(VtcPred)).with_predictor(AsAllowed),
-            false => FairQueue::new(Box::new(VtcFair)),
-        };
-        queue = match quadratic {
-            true => queue.with_cost(ProfiledCost::default().with_cached(0.5).unwrap()),
-            false => queue.with_cost(LinearCost::default().with_cached(0.5).unwrap()),
-        };
+        let discipline: Box<dyn Discipline> = if pred { Box::new(VtcPred) } else { Box::new(VtcFair) };
+        let mut queue = FairQueue::new(discipline).with_cost(cost()).with_predictor(AsAllowed);
         let weight = Weight::new(weight).unwrap();
         let mut due = 0;
         let push = |queue: &mut FairQueue<()>, input, max_output| {
