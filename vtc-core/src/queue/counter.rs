@@ -65,7 +65,7 @@ impl Weight {
     /// The weight of whoever has none of its own.
     pub const ONE: Self = Self { thousandths: 1000 };
     /// A cost's unit, a thousandth of a token, is so many thousandths of a counter's units.
-    const UNITS: u128 = 1_000_000;
+    const UNITS: u64 = 1_000_000;
 
     /// The weight nearest to `weight`.
     ///
@@ -90,8 +90,7 @@ impl Weight {
     /// Below 2^64: a cost is below 2^44 thousandths of a token and a weight at least 0.001, and 2^44 times a million is.
     #[must_use]
     pub fn charge(self, cost: Tokens) -> u64 {
-        let units = u128::from(cost.units()) * Self::UNITS / u128::from(self.thousandths);
-        u64::try_from(units).unwrap_or(u64::MAX)
+        cost.units().saturating_mul(Self::UNITS) / u64::from(self.thousandths)
     }
 }
 

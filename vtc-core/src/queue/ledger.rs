@@ -144,11 +144,15 @@ impl Ledger {
         let user = &mut self.users[index];
         user.base = user.base.plus(due);
         self.place(index, counter.minus(u128::from(charged.saturating_sub(due))), head);
+        self.forget(AT_A_TIME);
     }
 
     /// What waits of the user has changed.
     pub(super) fn changed(&mut self, index: UserIndex, head: Option<u64>) {
         self.place(index, self.users[index].counter, head);
+        if head.is_none() {
+            self.forget(AT_A_TIME);
+        }
     }
 
     /// Gives a user its counter and puts it where it belongs: `head` is when the first of its waiting requests arrived,
@@ -173,7 +177,6 @@ impl Ledger {
             }
         }
         self.note(index);
-        self.forget(AT_A_TIME);
     }
 
     fn enter(&mut self, index: UserIndex, head: u64) {
