@@ -43,19 +43,18 @@
 //!    nobody waits, the level is the counter of the user who left last, who was at the level or above. When k was chosen
 //!    last, it was the least, so its counter was the level of that time. Since then it was charged at most U / w(k), and
 //!    perhaps lifted to a level. So *every* counter, of users who wait or not, is at most the level of now plus U / w,
-//!    while the counters of those who wait are at least the level. (Paper: the lemma before its first theorem.)
+//!    while the counters of those who wait are at least the level.
 //! 2. Neither is lifted, since both wait: each one's service is what its counter rose by. The difference of their counters
 //!    is between -U / w(g) and U / w(f) at both ends. (Paper: 2 U.)
 //! 3. The counter of f rises by what it is served. Where g waits or comes, its counter is at least the level, which is at
 //!    least f's at the beginning less U / w(f); in the end it is at most f's plus U / w(g). Before g comes for the first
-//!    time, its requests that run since before write at most U. (The paper allows 4 U for equal weights; random search
-//!    has come to 0.86 of 3 U at most.)
+//!    time, its requests that run since before write at most U.
 //! 4. [`pop`](super::FairQueue::pop) refuses only if nobody is in the order, or if it was told that the first request does
 //!    not fit. (Not with [`running_per_user`](super::QueueLimits::running_per_user), which is a promise to leave room.)
 //! 5. Until then f is in the order with a counter c that does not change, so that the level is at most c. Others who wait
 //!    or come have counters from the level at f's arrival, which is c, to c + U / weight: each is served at most U. Those
 //!    who do not wait as f comes have at most U together still to write. With the least service `a` of the pods per second,
-//!    while anybody waits, that is n U / a seconds; the paper has 2 (n - 1) U / a, which is no less from two users on.
+//!    while anybody waits, that is n U / a seconds.
 //! 6. Its counter may be above the level by U, so others may start from as much below it.
 //!
 //! Where one rule is switched off: without the lift (`lcf`) 1, 2, 3 and 6 break; without the stop, with the first request
