@@ -6,9 +6,10 @@ use crate::queue::Counter;
 /// `vtc-fair` with the lift moved from the arrival to the choice: before somebody is chosen, every counter is raised to
 /// the largest if nothing runs, else to what the user dispatched last had before it was charged.
 ///
-/// When the pods have run empty all start anew: nobody keeps a debt either.
+/// When the pods have run empty all start anew: nobody keeps a debt either. With many users waiting that one choice moves
+/// all of them, in O(users log users).
 ///
-/// Source: Sheng et al., OSDI'24, a variant in its artifact.
+/// A variant of Sheng et al., OSDI'24.
 #[derive(Clone, Copy, Debug)]
 pub struct VtcMaxFair;
 
