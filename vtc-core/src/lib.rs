@@ -10,8 +10,9 @@
 //!
 //! # Drawbacks first
 //!
-//! - **It spreads, it does not queue.** `vtc-basic` moves users with much service and users with little to
-//!   different pods. It holds nobody back: if all pods are full, everybody waits in them.
+//! - **Routing spreads, it does not queue.** `vtc-basic` moves users with much service and users with little to
+//!   different pods. It holds nobody back: if all pods are full, everybody waits in them. For shares that are
+//!   guaranteed, let requests wait in a [`FairQueue`]: [`queue`].
 //! - **The window is in buckets.** A charge counts for the window and up to one bucket more (by default five
 //!   minutes and five seconds). Narrower buckets cost 8 bytes each per user.
 //! - **Estimates rule until the truth is known.** A request is charged its estimate when it is routed; how good a
@@ -39,6 +40,9 @@
 //! keeps a copy of all counts side by side: an account that changes raises a flag, a bit among those of its neighbours,
 //! and a calendar says whose buckets expire when, so a refresh costs what has changed and not how many users
 //! there are. A [`Ticket`] is what a decision took, and gives it back exactly once, whichever of its endings comes first.
+//!
+//! A [`FairQueue`] stands beside all that: plain data, owned by one thread, with virtual counters of its own that never
+//! expire. It decides *when* a request goes, the router where.
 //!
 //! Users who have no tokens left are forgotten with the refresh that sees their last ones expire; those to whom
 //! somebody holds a handle or a ticket, within a window after it is let go. Beyond
@@ -100,12 +104,15 @@
 
 mod clock;
 mod config;
+pub mod cost;
 mod estimator;
 mod extremes;
 mod flag;
 mod noise;
 mod pods;
 pub mod policy;
+pub mod predict;
+pub mod queue;
 mod ring;
 mod router;
 mod setting;
@@ -117,11 +124,14 @@ mod window;
 
 pub use self::clock::{Clock, CoarseClock, ManualClock, PreciseClock, Tick};
 pub use self::config::{TimeUnit, TrackerConfig, VtcConfig};
+pub use self::cost::{ServiceCost, Usage};
 pub use self::estimator::{SimpleTokenEstimator, TokenEstimator};
 pub use self::extremes::Extremes;
 pub use self::noise::Noise;
 pub use self::pods::{Pod, PodTable, Pods};
 pub use self::policy::{Policies, Policy, ScoringConfig, UnknownPolicy};
+pub use self::predict::OutputPredictor;
+pub use self::queue::{Arrival, FairQueue};
 pub use self::router::{RouteError, RouteRequest, Router};
 pub use self::setting::ConfigError;
 pub use self::ticket::Ticket;

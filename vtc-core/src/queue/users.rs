@@ -1,0 +1,138 @@
+//! The users that the queue knows, found by name.
+
+use std::hash::BuildHasher;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use slab::Slab;
+
+use super::counter::Counter;
+use super::requests::Line;
+
+/// Where a user is. Good while the user has a request, and while it is the one that left the order last.
+pub(super) type UserIndex = u32;
+
+/// A user's account.
+#[derive(Debug)]
+pub(super) struct User {
+    /// None: the account of all for whom there is no account.
+    name: Option<Arc<str>>,
+    /// What it was charged and lifted to. It counts as the ledger's floor, if that is higher.
+    pub(super) counter: Counter,
+    /// What the counter would be if all that runs were refunded. It never falls: what is charged is charged for what
+    /// runs, and what stays charged when that has ended is added here.
+    pub(super) base: Counter,
+    /// The tie of its key in the order, if it stands there.
+    pub(super) tie: Option<u64>,
+    /// What waits.
+    pub(super) line: Line,
+    /// How many requests run.
+    pub(super) running: u32,
+    /// Whether it is among the active or among the idle, if it is anywhere yet, and with which base.
+    pub(super) noted: Option<(Kind, Counter)>,
+}
+
+/// Whether a user has something that waits or runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Active,
+    Idle,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    slots: Slab<User>,
+    /// Where each is, by the hash of its name: names are in the accounts, so that this is small enough to be cached.
+    by_name: HashTable<UserIndex>,
+    // Names are chosen by clients: the seed is random. Its order decides nothing.
+    hasher: RandomState,
+    shared: Option<UserIndex>,
+}
+
+/// Room for so many is kept when the last user has left.
+const KEPT: usize = 1024;
+
+// === impl User ===
+
+impl User {
+    const fn new(name: Option<Arc<str>>) -> Self {
+        let line = Line::EMPTY;
+        Self { name, counter: Counter::ZERO, base: Counter::ZERO, tie: None, line, running: 0, noted: None }
+    }
+
+    /// What it is.
+    pub(super) const fn kind(&self) -> Kind {
+        if self.line.len == 0 && self.running == 0 { Kind::Idle } else { Kind::Active }
+    }
+
+    /// The name; empty for the shared account.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+}
+
+// === impl Users ===
+
+impl Users {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
+        self.slots.iter().map(|(_, user)| user)
+    }
+
+    /// The account that a user of this name has, or would share as one more than `limit`.
+    pub(super) fn find(&self, name: &str, limit: usize) -> Option<UserIndex> {
+        let is_own = |index: &UserIndex| self[*index].name.as_deref() == Some(name);
+        let own = self.by_name.find(self.hasher.hash_one(name), is_own).copied();
+        own.or_else(|| self.shared.filter(|_| self.by_name.len() >= limit))
+    }
+
+    /// Opens the account that [`find`](Users::find) did not.
+    pub(super) fn open(&mut self, name: &str, limit: usize) -> UserIndex {
+        if self.by_name.len() < limit {
+            let index = self.slots.insert(User::new(Some(name.into()))) as UserIndex;
+            let Self { slots, by_name, hasher, .. } = self;
+            by_name.insert_unique(hasher.hash_one(name), index, |index| {
+                hasher.hash_one(slots[*index as usize].name())
+            });
+            index
+        } else {
+            let index = self.slots.insert(User::new(None)) as UserIndex;
+            self.shared = Some(index);
+            index
+        }
+    }
+
+    pub(super) fn forget(&mut self, index: UserIndex) {
+        match self.slots.remove(index as usize).name {
+            Some(name) => {
+                let entry = self.by_name.find_entry(self.hasher.hash_one(&*name), |other| *other == index);
+                if let Ok(entry) = entry {
+                    entry.remove();
+                }
+            }
+            None => self.shared = None,
+        }
+        if self.slots.is_empty() && self.slots.capacity() > KEPT {
+            (self.slots, self.by_name) = (Slab::new(), HashTable::new());
+        }
+    }
+}
+
+impl Index<UserIndex> for Users {
+    type Output = User;
+
+    fn index(&self, index: UserIndex) -> &User {
+        &self.slots[index as usize]
+    }
+}
+
+impl IndexMut<UserIndex> for Users {
+    fn index_mut(&mut self, index: UserIndex) -> &mut User {
+        &mut self.slots[index as usize]
+    }
+}
