@@ -126,6 +126,9 @@ impl<C> Seats<C> {
 
     /// Takes back the seats of closed accounts.
     pub(super) fn release(&self, seats: &[u32]) {
+        if seats.is_empty() {
+            return;
+        }
         let mut state = self.state.lock();
         state.free.extend_from_slice(seats);
         // Relaxed: as above.

@@ -44,6 +44,9 @@ struct Raised {
     late: u64,
 }
 
+/// Seats of closed accounts that are given back together.
+const RELEASED_AT_A_TIME: usize = 1024;
+
 // === impl Upkeep ===
 
 impl<C: Clock> Upkeep<C> {
@@ -193,6 +196,11 @@ impl<C: Clock> Upkeep<C> {
                 Ok(()) => {
                     closed.push(seat);
                     self.leavers.strike_off(seat);
+                    // Newcomers wait for the seats' lock: it is never held for long.
+                    if closed.len() == RELEASED_AT_A_TIME {
+                        tracker.seats().release(&closed);
+                        closed.clear();
+                    }
                 }
                 Err(account) => {
                     // Who has been charged since has raised a flag. All others are held.
@@ -205,9 +213,7 @@ impl<C: Clock> Upkeep<C> {
                 }
             }
         }
-        if !closed.is_empty() {
-            tracker.seats().release(&closed);
-        }
+        tracker.seats().release(&closed);
     }
 }
 
