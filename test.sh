@@ -48,6 +48,9 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan CARGO_PROFILE_RELEASE_LTO=off \
     cargo run --quiet --release --target "$host" -p vtc-bench --bin stress -- --threads 4 --seconds 2
 
+step "memory per user, and under a flood of invented names"
+cargo run --quiet --release -p vtc-bench --bin memory
+
 step "instructions of the hot path, against their baseline"
 cargo run --quiet --release -p vtc-bench --bin instructions -- check
 

@@ -28,6 +28,14 @@
 //! comes after it, and so after the flag was taken down: whoever made it sees the flag down and raises it.
 //! (With a plain load each of the two could miss the other: the change does not see the flag come down, the watcher
 //! does not see the change.)
+//!
+//! # One user from many threads
+//!
+//! Threads that charge one user write the same two words, which travel from core to core: many threads together charge
+//! *one* user some ten to twenty million times a second, about as often as one thread can alone, and no more with
+//! more cores. Totals and buckets could be striped over cores, at several times the memory for every user and a sum
+//! on each read. They are not: a charge is a request, or a piece of a stream, and no user of a language model has
+//! a thousandth of that.
 
 #[cfg(any(test, all(loom, feature = "loom")))]
 mod standalone;
