@@ -1,4 +1,5 @@
-//! Fair sharing of large language models, as messages: [actix] actors around [`vtc_core::Router`].
+//! Fair sharing of large language models, as messages: [actix] actors around [`vtc_core::Router`] and
+//! [`vtc_core::FairQueue`].
 //!
 //! The core counts what each user is served and chooses pods, without a thread of its own. An app gains two
 //! things from an actor in front of it: somebody who keeps the timers (publishing the range of all counts,
@@ -27,6 +28,7 @@
 //! | end a request that has a ticket | the ticket: [`settle`](vtc_core::Ticket::settle), [`close`](vtc_core::Ticket::close), or drop it |
 //! | charge usage that has no ticket | [`Update`], or the tracker from code that cannot wait (a `Drop`) |
 //! | do the same many times at once | [`Batch`]: one trip for all |
+//! | have requests wait until a pod has room, the least served user first | the [`dispatcher`] |
 //! | serve something that has no message here | a struct with `impl` [`Request`]: the actor serves it too |
 //!
 //! # How it works
@@ -94,6 +96,7 @@
 //! [actix]: https://docs.rs/actix
 #![forbid(unsafe_code)]
 
+pub mod dispatcher;
 mod error;
 mod handle;
 mod messages;
@@ -101,6 +104,9 @@ mod tracker_actor;
 
 pub use vtc_core;
 
+pub use self::dispatcher::{
+    Acquire, Capacity, DispatcherActor, DispatcherConfig, DispatcherHandle, Permit, PoolPod, Refusal,
+};
 pub use self::error::{HandleError, RouteRefusal};
 pub use self::handle::{Answer, HandleConfig, TrackerHandle};
 pub use self::messages::{Batch, GetExtremes, GetTokenCount, Request, Route, SetPods, Update};

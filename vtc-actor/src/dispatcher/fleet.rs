@@ -1,0 +1,148 @@
+//! All pods, and what each of them runs. A pod may serve several pools: its capacity is one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use slab::Slab;
+use vtc_core::Pod;
+
+use super::capacity::{Capacity, Held, PodReport};
+use super::snapshot::PodStanding;
+
+/// Where a pod's seat is. Good while a pool lists the pod, and while anything runs on it.
+pub(super) type SeatKey = usize;
+
+/// A pod, and how much it takes.
+#[derive(Clone, Debug)]
+pub struct PoolPod {
+    /// The pod. Its requests in flight are what policies look at.
+    pub pod: Arc<Pod>,
+    /// How much it takes. A pod that is in several pools has the capacity that was said last.
+    pub capacity: Capacity,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Fleet {
+    seats: Slab<Seat>,
+    by_name: HashMap<Box<str>, SeatKey>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    pod: Arc<Pod>,
+    capacity: Capacity,
+    held: Held,
+    report: PodReport,
+    /// A request had to leave it. It gets nothing new until a pool lists it again.
+    suspect: bool,
+    /// How many pools list it.
+    pools: usize,
+}
+
+// === impl PoolPod ===
+
+impl PoolPod {
+    /// That pod, with that capacity.
+    #[must_use]
+    pub const fn new(pod: Arc<Pod>, capacity: Capacity) -> Self {
+        Self { pod, capacity }
+    }
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// A pool lists a pod, which is thereby cleared of suspicion.
+    pub(super) fn list(&mut self, listed: &PoolPod) -> SeatKey {
+        let PoolPod { pod, capacity } = listed;
+        let key = self.by_name.get(pod.name()).copied().unwrap_or_else(|| {
+            let (held, report) = (Held::default(), PodReport::default());
+            let seat =
+                Seat { pod: Arc::clone(pod), capacity: *capacity, held, report, suspect: false, pools: 0 };
+            let key = self.seats.insert(seat);
+            self.by_name.insert(pod.name().into(), key);
+            key
+        });
+        if let Some(seat) = self.seats.get_mut(key) {
+            seat.pod = Arc::clone(pod);
+            seat.capacity = *capacity;
+            seat.suspect = false;
+            seat.pools += 1;
+        }
+        key
+    }
+
+    /// A pool lists it no more.
+    pub(super) fn unlist(&mut self, key: SeatKey) {
+        self.change(key, |seat| seat.pools -= 1);
+    }
+
+    /// Whether a request of so many tokens has room there.
+    pub(super) fn has_room(&self, key: SeatKey, tokens: u64) -> bool {
+        let has_room = |seat: &Seat| !seat.suspect && seat.capacity.admits(seat.held, seat.report, tokens);
+        self.seats.get(key).is_some_and(has_room)
+    }
+
+    /// A request of so many tokens begins to run there.
+    pub(super) fn take(&mut self, key: SeatKey, tokens: u64) {
+        self.change(key, |Seat { held, .. }| {
+            *held = Held { running: held.running + 1, tokens: held.tokens.saturating_add(tokens) };
+        });
+    }
+
+    /// A request that runs there holds so many tokens more.
+    pub(super) fn grow(&mut self, key: SeatKey, tokens: u64) {
+        self.change(key, |Seat { held, .. }| held.tokens = held.tokens.saturating_add(tokens));
+    }
+
+    /// A request of so many tokens runs there no more.
+    pub(super) fn give_back(&mut self, key: SeatKey, tokens: u64) {
+        self.change(key, |Seat { held, .. }| {
+            *held = Held { running: held.running - 1, tokens: held.tokens.saturating_sub(tokens) };
+        });
+    }
+
+    /// A request had to leave it.
+    pub(super) fn suspect(&mut self, key: SeatKey) {
+        self.change(key, |seat| seat.suspect = true);
+    }
+
+    /// What the pod of that name says of itself; a pod that is not known says nothing.
+    pub(super) fn report(&mut self, name: &str, report: PodReport) {
+        if let Some(&key) = self.by_name.get(name) {
+            self.change(key, |seat| seat.report = report);
+        }
+    }
+
+    /// All pods, ordered by name.
+    pub(super) fn standings(&self) -> Vec<PodStanding> {
+        let mut standings: Vec<_> = self.seats.iter().map(|(_, seat)| seat.standing()).collect();
+        standings.sort_by(|a, b| a.name.cmp(&b.name));
+        standings
+    }
+
+    /// Changes a seat, and takes it away if nothing needs it any more.
+    fn change(&mut self, key: SeatKey, change: impl FnOnce(&mut Seat)) {
+        let Some(seat) = self.seats.get_mut(key) else { return };
+        change(seat);
+        if seat.pools == 0 && seat.held.running == 0 {
+            self.by_name.remove(self.seats.remove(key).pod.name());
+        }
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    fn standing(&self) -> PodStanding {
+        PodStanding {
+            name: self.pod.name().into(),
+            running: self.held.running,
+            tokens: self.held.tokens,
+            capacity: self.capacity,
+            report: self.report,
+            listed: self.pools > 0,
+            suspect: self.suspect,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What the dispatcher does about each message. Most of it is in the pool; here is the order in which it is done.
+
+use std::sync::Arc;
+
+use actix::{Actor, Context, Handler, MessageResult};
+use vtc_core::{Clock, Pod};
+
+use super::DispatcherActor;
+use super::drain_rate::SOONEST;
+use super::messages::{Cancel, Ended, Enqueue, GetQueues, Move, ReportPod, SetPool};
+use super::pool::Pool;
+use super::refusal::Refusal;
+use super::snapshot::{DispatcherSnapshot, PoolSnapshot};
+
+impl<C: Clock> Actor for DispatcherActor<C> {
+    type Context = Context<Self>;
+}
+
+impl<C: Clock> Handler<Enqueue<C>> for DispatcherActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, Enqueue { waiter, place }: Enqueue<C>, ctx: &mut Context<Self>) {
+        drop(place);
+        if waiter.reply.is_closed() {
+            return;
+        }
+        let Some(&index) = self.by_name.get(&waiter.request.pool) else {
+            return waiter.refuse(Refusal::NoPods { retry_after: SOONEST });
+        };
+        let now = self.now();
+        // Whoever has waited too long takes nobody's place.
+        self.expire(index, now, ctx);
+        let longest_wait = waiter.request.longest_wait.or(self.config.longest_wait);
+        let deadline = longest_wait.map(|wait| waiter.asked.saturating_add(wait));
+        if let Some(pool) = self.pools.get_mut(index) {
+            // The level at which a user comes in is that of now.
+            pool.read_meters(now, self.config.meter_age, &mut self.fleet);
+            pool.enqueue(waiter, deadline, &self.router);
+        }
+        self.dispatch_from(index, now, ctx);
+        // After it had its chance: a request that may not wait at all.
+        self.expire(index, now, ctx);
+        self.set_alarm(now, ctx);
+    }
+}
+
+impl<C: Clock> Handler<Cancel> for DispatcherActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, Cancel(spot): Cancel, ctx: &mut Context<Self>) {
+        // Nothing: it was refused, or it was closed when it came.
+        let Some(spot) = spot.get() else { return };
+        if self.pools.get_mut(spot.pool).is_some_and(|pool| pool.cancel(spot.id)) {
+            let now = self.now();
+            // It may have been what did not fit.
+            self.dispatch_from(spot.pool, now, ctx);
+            self.set_alarm(now, ctx);
+        }
+    }
+}
+
+impl<C: Clock> Handler<Ended> for DispatcherActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, Ended { key, ending }: Ended, ctx: &mut Context<Self>) {
+        let now = self.now();
+        if let Some(pool) = self.pools.get_mut(key.pool) {
+            pool.end(key, ending, &mut self.fleet);
+        }
+        self.room_came_free(now, ctx);
+    }
+}
+
+impl<C: Clock> Handler<Move> for DispatcherActor<C> {
+    type Result = Option<Arc<Pod>>;
+
+    fn handle(&mut self, Move { key, avoid }: Move, _: &mut Context<Self>) -> Self::Result {
+        // The pod that it leaves is suspect: nobody goes there now.
+        let pool = self.pools.get_mut(key.pool)?;
+        pool.move_on(key, &avoid, &self.router, &mut self.fleet)
+    }
+}
+
+impl<C: Clock> Handler<SetPool> for DispatcherActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, SetPool { pool: name, pods }: SetPool, ctx: &mut Context<Self>) {
+        let index = match self.by_name.get(&name) {
+            Some(&index) => index,
+            None => {
+                let index = self.pools.len();
+                // What would be wrong with it was wrong when the dispatcher was made.
+                let Ok(queue) = self.config.queue(self.router.tracker().config().weights) else { return };
+                self.pools.push(Pool::new(Arc::clone(&name), index, queue));
+                self.by_name.insert(name, index);
+                index
+            }
+        };
+        if let Some(pool) = self.pools.get_mut(index) {
+            pool.set_pods(pods, &mut self.fleet);
+        }
+        let now = self.now();
+        self.room_came_free(now, ctx);
+    }
+}
+
+impl<C: Clock> Handler<ReportPod> for DispatcherActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, ReportPod { pod, report }: ReportPod, ctx: &mut Context<Self>) {
+        self.fleet.report(&pod, report);
+        let now = self.now();
+        self.room_came_free(now, ctx);
+    }
+}
+
+impl<C: Clock> Handler<GetQueues> for DispatcherActor<C> {
+    type Result = MessageResult<GetQueues>;
+
+    fn handle(&mut self, GetQueues { top }: GetQueues, _: &mut Context<Self>) -> Self::Result {
+        let now = self.now();
+        for pool in &mut self.pools {
+            pool.read_meters(now, self.config.meter_age, &mut self.fleet);
+            pool.drain.note(now, pool.queue.waiting() > 0);
+        }
+        let tracker = self.router.tracker();
+        MessageResult(DispatcherSnapshot {
+            pools: self.pools.iter().map(|pool| PoolSnapshot::of(pool, tracker, top)).collect(),
+            pods: self.fleet.standings(),
+        })
+    }
+}
