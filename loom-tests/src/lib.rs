@@ -11,8 +11,9 @@
 //!
 //! What the models run is the very source that ships, with loom's atomics behind the core's sync facade. What
 //! they do *not* prove:
-//! - loom sees neither inside `dashmap` nor inside `arc-swap`; both are a mutex here. What is modelled is our
-//!   protocol on top of them.
+//! - loom sees neither inside `arc-swap` nor inside the map and its locks; both are a mutex here. The reference count of
+//!   an account, `triomphe`'s, is modelled by one with the same orderings. What is modelled is our protocol on top of
+//!   them.
 //! - loom does not model the total order of `SeqCst`; the core uses acquire, release and relaxed only.
 //! - loom lets a load return an old value, but carries out read-modify-writes in the order in which it runs them.
 //!   That the total is raised before a bucket's word is released, as other threads see it, is argued in the ring's
