@@ -3,6 +3,7 @@
 #[path = "../cpu_time.rs"]
 mod cpu_time;
 mod empty;
+mod permit;
 mod round_trip;
 
 use std::time::Duration;
@@ -19,6 +20,6 @@ criterion_group! {
         .measurement_time(Duration::from_secs(2))
         .sample_size(50)
         .nresamples(10_000);
-    targets = round_trip::in_one_thread, round_trip::across_threads
+    targets = round_trip::in_one_thread, round_trip::across_threads, permit::acquire_and_settle
 }
 criterion_main!(actor);
