@@ -178,3 +178,37 @@ async fn a_pod_in_two_pools_has_one_capacity() {
     let pods = world.snapshot().await.pods;
     assert!(pods.len() == 1 && pods[0].listed);
 }
+
+#[actix::test]
+async fn room_for_several_goes_to_the_pools_in_turn() {
+    let world = World::single(exact("vtc-fair")).await;
+    let pod = |room| [PoolPod::new(Arc::clone(&world.pods[0]), Capacity::of_requests(room))];
+    world.handle.set_pool("other", pod(1)).await.unwrap();
+    let other = |user: &str| Acquire::new("other", user, 10, 10);
+    let _running = world.get(of("alice")).await;
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        waiting.push((POOL, world.ask(of("alice")).await));
+        waiting.push(("other", world.ask(other("alice")).await));
+    }
+    world.handle.set_pool("other", pod(3)).await.unwrap();
+    settle_down().await;
+    let mut went = Vec::new();
+    let mut permits = Vec::new();
+    for (pool, asking) in &mut waiting {
+        if let Some(outcome) = look(asking) {
+            went.push(*pool);
+            permits.push(outcome.unwrap().unwrap());
+        }
+    }
+    assert_eq!(went, [POOL, "other"], "one each, of the two that there was room for");
+}
+
+#[actix::test]
+async fn a_pod_that_stays_keeps_what_it_said() {
+    let world = World::new(exact("vtc-fair"), 1, Capacity::default()).await;
+    let report = PodReport { waiting: Some(3), kv_usage: None };
+    world.handle.report_pod("pod-0", report).await.unwrap();
+    world.set_pods(&[0], Capacity::default()).await;
+    assert_eq!(world.snapshot().await.pods[0].report, report);
+}

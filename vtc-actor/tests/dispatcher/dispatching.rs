@@ -1,6 +1,6 @@
 //! Who goes, when, and what it is told.
 
-use vtc_actor::Capacity;
+use vtc_actor::{Capacity, DispatcherConfig};
 use vtc_core::TokenTracker;
 use vtc_core::queue::{Counter, QueueLimits, Weight};
 
@@ -254,4 +254,42 @@ async fn the_snapshot_tells_who_stands_how() {
     let top = world.handle.queues(1).await.unwrap();
     assert_eq!(top.pools[0].users.len(), 1);
     assert_eq!(&*top.pools[0].users[0].user, "bob");
+}
+
+#[actix::test]
+async fn whoever_comes_in_is_lifted_from_where_it_stands_now() {
+    let world = World::new(exact("vtc-fair"), 1, Capacity::of_requests(2)).await;
+    let (alice, bob) = (world.get(of("alice")).await, world.get(of("bob")).await);
+    bob.progress(10, 245);
+    let _bob_waits = world.ask(of("bob")).await;
+    // Nobody has looked at it yet. Lifted from 10 to the level of bob, 510, and charged after that, she would stand at 1000.
+    alice.progress(10, 245);
+    let _alice_waits = world.ask(of("alice")).await;
+    let pool = world.pool().await;
+    let counters: Vec<_> = pool.users.iter().map(|user| (&*user.user, user.counter.as_f64())).collect();
+    assert_eq!(counters, [("alice", 510.0), ("bob", 510.0)]);
+}
+
+#[actix::test]
+async fn what_has_flowed_at_the_end_is_charged_though_nobody_looked() {
+    let world = World::new(exact("vtc-fair"), 1, Capacity::default()).await;
+    // The second one keeps her account.
+    let (permit, _second) = (world.get(of("alice")).await, world.get(of("alice")).await);
+    permit.progress(10, 45);
+    permit.close();
+    assert_eq!(world.pool().await.users[0].counter.as_f64(), 10.0 + 90.0 + 10.0);
+}
+
+#[actix::test]
+async fn meters_are_looked_at_no_more_often_than_they_may_be_old() {
+    let config = DispatcherConfig { meter_age: seconds(1), ..exact("vtc-fair") };
+    let world = World::new(config, 1, Capacity::default()).await;
+    let permit = world.get(of("alice")).await;
+    permit.progress(10, 45);
+    let counter = async || world.pool().await.users[0].counter.as_f64();
+    assert_eq!(counter().await, 10.0);
+    pass(seconds(1)).await;
+    assert_eq!(counter().await, 100.0);
+    permit.progress(10, 50);
+    assert_eq!(counter().await, 100.0);
 }

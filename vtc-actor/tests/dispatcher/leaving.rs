@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::{ActorContext, Context, Handler, Message};
-use vtc_actor::{DispatcherActor, HandleError};
+use vtc_actor::{Capacity, DispatcherActor, HandleError};
 use vtc_core::TokenTracker;
 use vtc_core::queue::QueueLimits;
 
@@ -184,4 +184,19 @@ async fn of_a_crowd_of_users_that_leaves_nothing_is_left() {
 #[actix::test]
 async fn of_a_crowd_of_one_user_that_leaves_nothing_is_left() {
     a_crowd_comes_and_goes(|_| "bob".to_owned()).await;
+}
+
+#[actix::test]
+async fn whoever_blocked_the_others_and_leaves_lets_them_pass() {
+    let capacity = Capacity { max_tokens: Some(100), ..Capacity::default() };
+    let world = World::new(exact("vtc-fair"), 1, capacity).await;
+    let _running = world.get(of("small")).await;
+    let mut large = of("large");
+    large.input_tokens = 90;
+    let large = world.ask(large).await;
+    let mut behind = world.ask(of("small")).await;
+    assert!(look(&mut behind).is_none());
+    drop(large);
+    settle_down().await;
+    answer(&mut behind).settle(used());
 }

@@ -1,5 +1,7 @@
 //! Who gets a no, and when it may come back.
 
+use std::future::Future;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use vtc_actor::dispatcher::ReportPod;
@@ -159,4 +161,19 @@ async fn a_bad_configuration_starts_nothing() {
     let error = DispatcherHandle::start(router.clone(), exact("lottery")).unwrap_err();
     assert_eq!((&*error.field, &*error.value), ("discipline", "lottery"));
     world.handle.addr().do_send(ReportPod::new("nobody", Default::default()));
+}
+
+/// The time has come, but the dispatcher sees a request before its timer.
+#[actix::test]
+async fn whoever_has_waited_too_long_takes_nobodys_place() {
+    let limits = QueueLimits { requests: 1, ..QueueLimits::default() };
+    let world = World::single(limited(limits)).await;
+    let _running = world.get(of("alice")).await;
+    let mut late = world.ask(of("bob").within(seconds(1))).await;
+    let mut later = Box::pin(tokio::time::advance(seconds(2)));
+    assert!(later.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "the time has moved");
+    let mut asking = world.send(of("carol"));
+    settle_down().await;
+    assert!(matches!(refusal(&mut late), Refusal::Expired { .. }));
+    assert!(look(&mut asking).is_none(), "the queue is not full");
 }
