@@ -1,5 +1,8 @@
 //! Pods that fail before they answer.
 
+use std::future::Future;
+use std::task::{Context, Waker};
+
 use vtc_actor::Capacity;
 use vtc_actor::dispatcher::NoOtherPod;
 use vtc_core::TokenTracker;
@@ -91,13 +94,9 @@ async fn whoever_gives_up_in_the_middle_of_a_move_keeps_a_good_permit() {
     let mut permit = world.get(of("alice")).await;
     {
         let mut moving = Box::pin(permit.move_on(&[]));
-        let waker = std::task::Waker::noop();
-        let pending = moving.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending();
-        assert!(pending);
+        assert!(moving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         settle_down().await;
     }
     permit.settle(used());
     world.assert_all_is_back().await;
 }
-
-use std::future::Future;
