@@ -5,8 +5,8 @@
 //!
 //! # Drawbacks first
 //!
-//! - **One actor decides**: some hundred thousand requests a second are the end. Pools that share no pods may have a
-//!   dispatcher each.
+//! - **One actor decides**, on one thread; `cargo bench -p vtc-bench --bench actor -- permit` shows what a request costs it.
+//!   Pools that share no pods may have a dispatcher each.
 //! - **It knows what it is told.** A pod without a capacity takes everything, and then nobody ever waits here: requests wait
 //!   in the pod, in the pod's order. Whoever sends to the same pods past the dispatcher is not counted.
 //! - **A large request at the head holds up all** until it fits. To pass it over would let small ones keep it waiting
