@@ -5,7 +5,7 @@
 //!
 //! # Drawbacks first
 //!
-//! - **One actor decides**, on one thread; `cargo bench -p vtc-bench --bench actor -- permit` shows what a request costs it.
+//! - **One actor decides**, on one thread; `cargo bench -p vtc-bench --bench actor -- dispatcher` shows what a request costs it.
 //!   Pools that share no pods may have a dispatcher each.
 //! - **It knows what it is told.** A pod without a capacity takes everything, and then nobody ever waits here: requests wait
 //!   in the pod, in the pod's order. Whoever sends to the same pods past the dispatcher is not counted.
