@@ -19,8 +19,8 @@
 //!   decision is between then and its settlement depends on the estimator.
 //! - **Somebody has to refresh the extremes**, every [`staleness`](TrackerConfig::staleness) (100 ms), in proportion to
 //!   the users who changed since. Without a timer that calls [`upkeep`](SlidingWindowTracker::upkeep) it is the
-//!   reader who finds them too old: nothing to notice with thousands of active users, tens of milliseconds with a
-//!   million.
+//!   reader who finds them too old: nothing to notice with thousands of active users, milliseconds with a million
+//!   (`vtc-bench/BENCHMARKS.md`).
 //! - **Names are not free.** Up to 24 bytes of one lie in the account, whatever is beyond is an allocation of its
 //!   own. Nothing bounds a name's length but whoever passes it in.
 //! - **A thread keeps the last snapshots it saw** alive while it lives: a table of pods and a few numbers.

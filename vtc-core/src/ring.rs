@@ -31,11 +31,11 @@
 //!
 //! # One user from many threads
 //!
-//! Threads that charge one user write the same two words, which travel from core to core: many threads together charge
-//! *one* user some ten to twenty million times a second, about as often as one thread can alone, and no more with
-//! more cores. Totals and buckets could be striped over cores, at several times the memory for every user and a sum
-//! on each read. They are not: a charge is a request, or a piece of a stream, and no user of a language model has
-//! a thousandth of that.
+//! Threads that charge one user write the same two words, which travel from core to core: two threads together charge
+//! *one* user less often than one thread does alone, and more cores do not help ("one hot user from many threads" in
+//! `cargo bench -p vtc-bench --bench core`: tens of millions a second). Totals and buckets could be striped over cores,
+//! at several times the memory for every user and a sum on each read. They are not: a charge is a request, or a piece
+//! of a stream, and no user of a language model has a thousandth of that.
 
 #[cfg(any(test, all(loom, feature = "loom")))]
 mod standalone;

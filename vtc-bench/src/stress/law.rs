@@ -102,10 +102,7 @@ impl Law {
                 "idle accounts close",
                 "after two windows only those accounts are open to which somebody holds a handle or a ticket",
             ),
-            Self::TheCapHolds => (
-                "the cap holds",
-                "there are at most as many accounts as the cap says, and meanwhile one per thread that is just refused",
-            ),
+            Self::TheCapHolds => ("the cap holds", "there are never more accounts than the cap says"),
             Self::ExtremesAreInOrder => (
                 "extremes are in order",
                 "no snapshot has a minimum above its maximum or above what was charged, a bucket that does not follow \

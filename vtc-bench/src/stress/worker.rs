@@ -230,8 +230,7 @@ impl<'a, C: Clock> Worker<'a, C> {
         let seen = self.seat.pace.time(Kind::Upkeep, || tracker.upkeep());
         self.judge(&seen);
         let (accounts, cap) = (tracker.account_count(), tracker.config().max_users);
-        let threads = self.stage.names.len() - 1 - self.stage.users as usize;
-        laws::accounts_meanwhile(&mut self.leavings.verdicts, accounts, cap, threads);
+        laws::accounts_meanwhile(&mut self.leavings.verdicts, accounts, cap);
     }
 
     fn judge(&mut self, seen: &vtc_core::Extremes) {

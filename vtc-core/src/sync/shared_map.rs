@@ -30,9 +30,9 @@ mod by_shards {
 
     /// Name -> value. Sharded locks, held only inside these methods, so that none is held across anything else.
     ///
-    /// Each shard's lock is itself a row of locks, of which a reader takes the one of its thread and a writer all: two
-    /// threads that look up whatever names do not write to one cache line. With one lock per shard, the lock's
-    /// line going to and fro between two cores cost more than all the rest of a charge.
+    /// Each shard's lock is itself a row of eight locks, of which a reader takes the one of its thread and a writer all:
+    /// two threads that look up whatever names do not write to one cache line (of more than eight, some do). With one
+    /// lock per shard its line goes to and fro between two cores, and that costs more than the rest of a charge.
     ///
     /// An entry is nothing but the value, a pointer: so the table is small, and the name is read where it is needed
     /// anyway. The hasher is seeded at random per map: names are chosen by clients, and must not be able to choose

@@ -48,8 +48,8 @@ pub struct SlidingWindowTracker<C = CoarseClock> {
     upkeep: Mutex<Upkeep<C>>,
 }
 
-/// Shards of the map: enough that threads seldom meet, and that a shard which grows, some thousand of a million users,
-/// holds nobody up for a millisecond; few enough that their locks fit a core's cache.
+/// Shards of the map: so many that a shard which grows, some thousand of a million users, holds nobody up for a
+/// millisecond, and newcomers seldom meet; so few that their locks, a kilobyte each, fit a core's cache.
 const SHARDS: usize = 256;
 
 // === impl SlidingWindowTracker ===

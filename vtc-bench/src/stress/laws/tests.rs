@@ -166,8 +166,8 @@ fn a_ticket_that_ended_twice_or_never_is_seen() {
 #[test]
 fn more_accounts_than_the_cap_are_seen() {
     assert_eq!(broken(|sight| sight.cap = 2), [Law::TheCapHolds]);
-    assert_eq!(live(|v| accounts_meanwhile(v, 5, 2, 2)), [Law::TheCapHolds]);
-    assert_eq!(live(|v| accounts_meanwhile(v, 4, 2, 2)), []);
+    assert_eq!(live(|v| accounts_meanwhile(v, 3, 2)), [Law::TheCapHolds]);
+    assert_eq!(live(|v| accounts_meanwhile(v, 2, 2)), []);
 }
 
 #[test]
