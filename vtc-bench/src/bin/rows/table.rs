@@ -359,4 +359,44 @@ pub const TABLES: &[Table] = &[
             ),
         ],
     },
+    Table {
+        title: "The dispatcher",
+        command: "cargo bench -p vtc-bench --bench actor -- dispatcher",
+        rows: &[
+            row("acquire and settle through the dispatcher, one thread", "an idle fleet", "", Goal::None),
+            row("acquire and settle through the dispatcher, one thread", "1,000 others run", "", Goal::None),
+            row(
+                "acquire and settle through the dispatcher, one thread",
+                "1,000 others run, each looked at each time",
+                "",
+                Goal::None,
+            ),
+            row("acquire and settle through the dispatcher, one thread", "1,000 others wait", "", Goal::None),
+        ],
+    },
+    Table {
+        title: "The fair queue",
+        command: "cargo bench -p vtc-bench --bench queue -- --warm-up-time 1 --measurement-time 2 --sample-size 30",
+        rows: &[
+            row("fair queue, push and pop, 100,000 users waiting", "fcfs", "floor", Goal::Under(500.0)),
+            row("fair queue, push and pop, 100,000 users waiting", "vtc-fair", "floor", Goal::Under(500.0)),
+            row(
+                "fair queue, push and pop, 100,000 users waiting",
+                "vtc-fair, newcomers",
+                "floor",
+                Goal::Under(500.0),
+            ),
+            row("fair queue, push and pop, 100,000 users waiting", "vtc-pred", "floor", Goal::Under(500.0)),
+            row(
+                "fair queue, push and pop, 100,000 users waiting",
+                "vtc-max-fair",
+                "floor",
+                Goal::Under(500.0),
+            ),
+            row("fair queue, push and pop, 100,000 users waiting", "lcf", "floor", Goal::Under(500.0)),
+            row("fair queue, push and pop, 100,000 users waiting", "drr", "floor", Goal::Under(500.0)),
+            row("fair queue, a token of a user who waits, 100,000 users waiting", "vtc-fair", "", Goal::None),
+            row("fair queue, a token of a user who waits, 100,000 users waiting", "drr", "", Goal::None),
+        ],
+    },
 ];
