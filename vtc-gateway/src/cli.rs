@@ -38,6 +38,13 @@ pub struct ServeArgs {
     /// power-of-two [default: $ROUTING_ALGORITHM, else vtc-basic].
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
+    /// Have requests wait for a pod with room, and let go whose turn it is: fcfs, vtc-fair, vtc-pred, vtc-max-fair, lcf or
+    /// drr; none sends each to a pod at once [default: none].
+    #[arg(long, value_name = "NAME")]
+    pub queue: Option<String>,
+    /// With a queue: the most requests that run on a pod, as many as it has slots.
+    #[arg(long, value_name = "N")]
+    pub pod_max_running: Option<usize>,
     /// A TOML file with these and all other settings.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -73,6 +80,10 @@ impl ServeArgs {
         file.listen = self.listen.or(file.listen);
         file.policy = self.policy.or(file.policy);
         file.put_pods(self.pods);
+        if let Some(queue) = self.queue {
+            file.queue.discipline = queue;
+        }
+        file.queue.pod_max_running = self.pod_max_running.or(file.queue.pod_max_running);
         Ok(Settings::new(file, variable)?)
     }
 }

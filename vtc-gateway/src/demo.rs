@@ -35,7 +35,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let start =
         |name| SimulatedPod::start(name, MODEL, Profile::a10g()).context("cannot start a simulated pod");
     let pods = PODS.into_iter().map(start).collect::<anyhow::Result<Vec<_>>>()?;
-    let setting = |pod: &SimulatedPod| PodSetting { name: pod.name().to_owned(), url: pod.url().to_owned() };
+    let setting = |pod: &SimulatedPod| PodSetting::new(pod.name(), pod.url());
     let file = SettingsFile {
         listen: Some(args.listen.clone()),
         pods: pods.iter().map(setting).collect(),

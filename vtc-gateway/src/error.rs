@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
+use vtc_actor::{HandleError, Refusal};
 use vtc_core::{InvalidTokens, RouteError, UnknownPolicy};
 
 use crate::identity::LONGEST_NAME;
@@ -49,6 +50,25 @@ pub enum GatewayError {
     /// No pod is ready, or all have just gone.
     #[error("no pod is ready to serve this request: come back in {} s", RETRY_SECONDS)]
     NoPods,
+    /// The queue takes in no more, of this user or at all.
+    #[error("{reason}: come back in {} s", whole_seconds(*.retry_after))]
+    QueueFull {
+        /// Which limit it would have passed.
+        reason: String,
+        /// When those who wait now will have gone, at the pace of late.
+        retry_after: Duration,
+    },
+    /// The request has waited for as long as it may.
+    #[error("no pod had room within {waited:.1?}: come back in {} s", whole_seconds(*.retry_after))]
+    QueueTimeout {
+        /// How long it has waited.
+        waited: Duration,
+        /// When those who wait still will have gone, at the pace of late.
+        retry_after: Duration,
+    },
+    /// The gateway is ending.
+    #[error("the gateway is ending: ask another, or this one again in {} s", RETRY_SECONDS)]
+    Ending,
     /// The last pod that was asked, maybe after others, did not bring its answer to an end.
     #[error("no pod answered; the last one that was asked: {0}")]
     PodFailed(String),
@@ -67,6 +87,11 @@ pub enum GatewayError {
 
 /// When to come back while no pod is ready: readiness is looked at every few seconds.
 const RETRY_SECONDS: u64 = 2;
+
+/// For the header: rounded up, so that nobody comes too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
 
 /// OpenAI's error body.
 #[must_use]
@@ -87,6 +112,9 @@ impl GatewayError {
             Self::UnknownModel { .. } => "model_not_found",
             Self::Policy(_) => "unknown_routing_strategy",
             Self::NoPods => "no_ready_pods",
+            Self::QueueFull { .. } => "queue_full",
+            Self::QueueTimeout { .. } => "queue_timeout",
+            Self::Ending => "gateway_ending",
             Self::PodFailed(_) => "pod_failed",
             Self::NotFound { .. } => "not_found",
         }
@@ -99,6 +127,51 @@ impl GatewayError {
             Self::UnknownModel { .. } => Some("model"),
             Self::Policy(_) => Some("routing-strategy"),
             _ => None,
+        }
+    }
+
+    /// OpenAI's word for the kind of error.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::QueueFull { .. } => "rate_limit_error",
+            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending | Self::PodFailed(_) => "server_error",
+            _ => "invalid_request_error",
+        }
+    }
+
+    /// When it is worth to come back, in seconds, if it is.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::NoPods | Self::Ending => Some(RETRY_SECONDS),
+            Self::QueueFull { retry_after, .. } | Self::QueueTimeout { retry_after, .. } => {
+                Some(whole_seconds(*retry_after))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for GatewayError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Full { reason, retry_after } => {
+                Self::QueueFull { reason: reason.to_string(), retry_after }
+            }
+            Refusal::Expired { waited, retry_after } => Self::QueueTimeout { waited, retry_after },
+            Refusal::NoPods { .. } => Self::NoPods,
+            Refusal::Policy(unknown) => Self::Policy(unknown),
+        }
+    }
+}
+
+impl From<HandleError> for GatewayError {
+    fn from(error: HandleError) -> Self {
+        match error {
+            HandleError::Overloaded { retry_after } => {
+                Self::QueueFull { reason: "too many requests come at once".to_owned(), retry_after }
+            }
+            // It has no timeout of its own.
+            HandleError::Stopped | HandleError::Timeout => Self::Ending,
         }
     }
 }
@@ -121,23 +194,22 @@ impl ResponseError for GatewayError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownModel { .. } | Self::NotFound { .. } => StatusCode::NOT_FOUND,
-            Self::NoPods => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        let kind = if status.is_client_error() { "invalid_request_error" } else { "server_error" };
-        let mut response = HttpResponse::build(status);
-        if matches!(self, Self::NoPods) {
-            response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
         }
         if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
             // What is left of the body is not read: the connection cannot carry another request.
             response.force_close();
         }
-        response.json(openai_error(&self.to_string(), kind, self.code(), self.param()))
+        response.json(openai_error(&self.to_string(), self.kind(), self.code(), self.param()))
     }
 }
 
@@ -149,6 +221,11 @@ mod tests {
     fn every_error_has_openais_shape_and_its_status() {
         let unknown =
             GatewayError::UnknownModel { model: "gpt-9".into(), known: vec!["a".into(), "b".into()] };
+        let retry_after = Duration::from_millis(2001);
+        let full = GatewayError::QueueFull { reason: "full".into(), retry_after };
+        let late = GatewayError::QueueTimeout { waited: Duration::from_secs(60), retry_after };
+        assert_eq!(full.to_string(), "full: come back in 3 s");
+        assert_eq!(late.to_string(), "no pod had room within 60.0s: come back in 3 s");
         let cases = [
             (GatewayError::Request(RequestError::NotAnObject), 400),
             (GatewayError::LongUser, 400),
@@ -157,13 +234,17 @@ mod tests {
             (unknown.clone(), 404),
             (GatewayError::Policy(UnknownPolicy { name: "x".into() }), 400),
             (GatewayError::NoPods, 503),
+            (GatewayError::Ending, 503),
+            (full, 429),
+            (late, 503),
             (GatewayError::PodFailed("refused".into()), 502),
             (GatewayError::NotFound { method: "GET".into(), path: "/x".into() }, 404),
         ];
         for (error, status) in cases {
             let response = error.error_response();
             assert_eq!(response.status().as_u16(), status, "{error}");
-            assert_eq!(response.headers().contains_key(RETRY_AFTER), status == 503, "{error}");
+            let told = response.headers().contains_key(RETRY_AFTER);
+            assert_eq!(told, [429, 503].contains(&status), "{error}");
         }
         assert_eq!(unknown.to_string(), "the model \"gpt-9\" does not exist here; there are: a, b");
         assert_eq!(

@@ -11,6 +11,8 @@ pub struct Estimate {
     pub input_tokens: f64,
     /// What the pod will write.
     pub output_tokens: f64,
+    /// The most that it may write; `None` where the client set no limit.
+    pub most_output: Option<f64>,
 }
 
 /// The most output that is reserved for a request, all its answers together: as much as the longest contexts hold.
@@ -27,12 +29,13 @@ impl Estimate {
     pub fn of(request: &GenerationRequest<'_>, estimator: &SimpleTokenEstimator) -> Self {
         let input_tokens = estimator.estimate_input_tokens(&request.prompt) + request.prompt_tokens as f64;
         if request.endpoint == Endpoint::Embeddings {
-            return Self { input_tokens, output_tokens: 0.0 };
+            return Self { input_tokens, output_tokens: 0.0, most_output: Some(0.0) };
         }
         let answers = (request.n as f64) * (request.prompts.max(1) as f64);
-        let most = request.max_output_tokens.map_or(f64::MAX, |limit| limit as f64 * answers);
+        let most_output = request.max_output_tokens.map(|limit| limit as f64 * answers);
         let guess = (input_tokens * estimator.output_ratio).ceil() * request.n as f64;
-        Self { input_tokens, output_tokens: guess.min(most).min(MOST_OUTPUT) }
+        let output_tokens = guess.min(most_output.unwrap_or(f64::MAX)).min(MOST_OUTPUT);
+        Self { input_tokens, output_tokens, most_output }
     }
 }
 

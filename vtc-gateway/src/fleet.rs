@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use serde_json::Value;
 use tokio::sync::Notify;
+use vtc_actor::Capacity;
 use vtc_core::{Pod, PodTable};
 
 pub use self::poller::Poller;
@@ -18,10 +19,19 @@ use crate::error::GatewayError;
 #[derive(Debug, Default)]
 pub struct Fleet {
     backends: Vec<Backend>,
-    /// Ready pods that serve any model, as far as is known: they list none.
-    open: PodTable,
+    /// The pool of ready pods that serve any model, as far as is known: they list none.
+    open: (Arc<str>, PodTable),
     /// Every model that a pod ever listed, with the ready pods that serve it.
-    by_model: BTreeMap<String, PodTable>,
+    by_model: BTreeMap<Arc<str>, PodTable>,
+}
+
+/// The pods that can serve a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Service<'a> {
+    /// The name that they have in common: the model's, or `*` for pods that list no models. Clients do not choose it.
+    pub pool: &'a Arc<str>,
+    /// Those of them that are ready.
+    pub pods: &'a PodTable,
 }
 
 /// One pod.
@@ -31,6 +41,8 @@ pub struct Backend {
     pub pod: Arc<Pod>,
     /// Where it is: `http://HOST:PORT`.
     pub url: String,
+    /// How much the queue gives it at the same time.
+    pub capacity: Capacity,
     /// Whether it answered when it was last asked.
     pub ready: bool,
     /// What it last said of itself.
@@ -64,8 +76,8 @@ impl Fleet {
             PodTable::new(backends.iter().filter(serves).map(|backend| Arc::clone(&backend.pod)))
         };
         let listed = backends.iter().flat_map(Backend::model_ids);
-        let by_model = listed.map(|id| (id.to_owned(), serving(Some(id)))).collect();
-        Self { open: serving(None), by_model, backends }
+        let by_model = listed.map(|id| (id.into(), serving(Some(id)))).collect();
+        Self { open: ("*".into(), serving(None)), by_model, backends }
     }
 
     /// The ready pods that serve a model.
@@ -73,16 +85,23 @@ impl Fleet {
     /// # Errors
     /// [`GatewayError::UnknownModel`] if no pod lists it, and every pod that is ready lists what it has;
     /// [`GatewayError::NoPods`] if those who might serve it are not ready.
-    pub fn serving(&self, model: &str) -> Result<&PodTable, GatewayError> {
-        let table = match self.by_model.get(model) {
-            Some(table) => table,
-            None if self.open.is_empty() && self.backends.iter().any(|backend| backend.ready) => {
-                let known = self.by_model.keys().cloned().collect();
+    pub fn serving(&self, model: &str) -> Result<Service<'_>, GatewayError> {
+        let (pool, pods) = match self.by_model.get_key_value(model) {
+            Some(entry) => entry,
+            None if self.open.1.is_empty() && self.backends.iter().any(|backend| backend.ready) => {
+                let known = self.by_model.keys().map(|id| id.to_string()).collect();
                 return Err(GatewayError::UnknownModel { model: model.to_owned(), known });
             }
-            None => &self.open,
+            None => (&self.open.0, &self.open.1),
         };
-        if table.is_empty() { Err(GatewayError::NoPods) } else { Ok(table) }
+        if pods.is_empty() { Err(GatewayError::NoPods) } else { Ok(Service { pool, pods }) }
+    }
+
+    /// Every pool: that of each model, and that of the pods that list none, if there are any.
+    pub fn pools(&self) -> impl Iterator<Item = Service<'_>> {
+        let (pool, pods) = &self.open;
+        let open = (!pods.is_empty()).then_some(Service { pool, pods });
+        self.by_model.iter().map(|(pool, pods)| Service { pool, pods }).chain(open)
     }
 
     /// What the gateway knows of that pod.
@@ -156,13 +175,14 @@ mod tests {
         Backend {
             pod: Pod::new(name),
             url: format!("http://{name}"),
+            capacity: Capacity::default(),
             ready,
             report: Report { models, dialect: Dialect::Vllm },
         }
     }
 
-    fn names(table: &PodTable) -> Vec<&str> {
-        table.pods().iter().map(|pod| pod.name()).collect()
+    fn names<'a>(service: &Service<'a>) -> Vec<&'a str> {
+        service.pods.pods().iter().map(|pod| pod.name()).collect()
     }
 
     #[test]
@@ -172,8 +192,8 @@ mod tests {
             backend("b", false, Some(&["x", "z"])),
             backend("c", true, Some(&["x"])),
         ]);
-        assert_eq!(names(fleet.serving("x").unwrap()), ["a", "c"]);
-        assert_eq!(names(fleet.serving("y").unwrap()), ["a"]);
+        assert_eq!(names(&fleet.serving("x").unwrap()), ["a", "c"]);
+        assert_eq!(names(&fleet.serving("y").unwrap()), ["a"]);
         assert_eq!(fleet.serving("z").unwrap_err(), GatewayError::NoPods, "known, and its pod is away");
         let known = vec!["x".into(), "y".into(), "z".into()];
         assert_eq!(fleet.serving("q").unwrap_err(), GatewayError::UnknownModel { model: "q".into(), known });
@@ -184,8 +204,10 @@ mod tests {
     #[test]
     fn a_pod_that_lists_no_models_may_serve_every_one() {
         let fleet = Fleet::new(vec![backend("a", true, Some(&["x"])), backend("b", true, None)]);
-        assert_eq!(names(fleet.serving("x").unwrap()), ["a", "b"]);
-        assert_eq!(names(fleet.serving("q").unwrap()), ["b"]);
+        assert_eq!(names(&fleet.serving("x").unwrap()), ["a", "b"]);
+        assert_eq!(names(&fleet.serving("q").unwrap()), ["b"]);
+        let pools: Vec<_> = fleet.pools().map(|service| (&**service.pool, names(&service))).collect();
+        assert_eq!(pools, [("x", vec!["a", "b"]), ("*", vec!["b"])], "a made-up model makes no pool");
     }
 
     #[test]

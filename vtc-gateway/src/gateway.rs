@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use vtc_actor::TrackerHandle;
 use vtc_core::{Policy, Router, SimpleTokenEstimator};
 
+use crate::admission::Admission;
 use crate::error::GatewayError;
 use crate::fleet::FleetCell;
 use crate::headers::ROUTING_STRATEGY;
@@ -17,6 +18,7 @@ use crate::settings::{Limits, Settings};
 pub struct Gateway {
     /// Kept, because the actor that does the periodic duties ends with its last handle.
     tracker: TrackerHandle,
+    admission: Arc<Admission>,
     fleet: Arc<FleetCell>,
     estimator: SimpleTokenEstimator,
     limits: Limits,
@@ -31,11 +33,13 @@ impl Gateway {
     pub(crate) fn new(
         settings: &Settings,
         tracker: TrackerHandle,
+        admission: Arc<Admission>,
         fleet: Arc<FleetCell>,
         metrics: PrometheusHandle,
     ) -> Self {
         Self {
             tracker,
+            admission,
             fleet,
             estimator: SimpleTokenEstimator::default(),
             limits: settings.limits,
@@ -49,6 +53,12 @@ impl Gateway {
     #[must_use]
     pub fn router(&self) -> &Router {
         self.tracker.router()
+    }
+
+    /// The way in.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     /// The pods.

@@ -6,6 +6,7 @@ use actix_web::http::header::{
 };
 use uuid::Uuid;
 
+use crate::explain::{self, EXPLAIN};
 use crate::identity::USER;
 
 /// The header by which a request chooses its policy, and a reply says which it was.
@@ -32,13 +33,14 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 
 /// What the gateway says to the pod itself. It has to read the answer, so it asks for none that is compressed;
 /// who the user is, is none of the pod's business.
-const NOT_TO_PODS: [HeaderName; 7] = [
+const NOT_TO_PODS: [HeaderName; 8] = [
     HOST,
     CONTENT_LENGTH,
     EXPECT,
     ACCEPT_ENCODING,
     ROUTING_STRATEGY,
     X_REQUEST_ID,
+    EXPLAIN,
     HeaderName::from_static(USER),
 ];
 
@@ -53,7 +55,11 @@ pub fn to_pod(client: &HeaderMap, request_id: &HeaderValue) -> HeaderMap {
 /// The pod's headers that the client gets. The length is set anew: a stream may have become shorter.
 #[must_use]
 pub fn to_client(pod: &HeaderMap) -> HeaderMap {
-    end_to_end(pod, &[CONTENT_LENGTH, TARGET_POD, ROUTING_STRATEGY, REQUEST_ID])
+    let mut headers = end_to_end(pod, &[CONTENT_LENGTH, TARGET_POD, ROUTING_STRATEGY, REQUEST_ID]);
+    for name in explain::HEADERS {
+        headers.remove(name);
+    }
+    headers
 }
 
 /// The name that the client gave the request, if it is short visible text; else a new one.
@@ -101,6 +107,7 @@ mod tests {
             ("accept-encoding", "gzip"),
             ("user", "alice"),
             ("routing-strategy", "random"),
+            ("x-vtc-explain", "1"),
             ("connection", "keep-alive, X-Private"),
             ("x-private", "1"),
             ("x-public", "2"),
@@ -119,6 +126,7 @@ mod tests {
             ("content-type", "text/event-stream"),
             ("content-length", "5"),
             ("target-pod", "forged"),
+            ("x-vtc-rank", "forged"),
             ("x-a", "1"),
             ("x-a", "2"),
         ]);

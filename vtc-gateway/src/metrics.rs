@@ -1,24 +1,24 @@
 //! What the gateway counts, by which names, and how they are shown.
 
-use std::sync::OnceLock;
+mod sight;
+
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::fleet::Fleet;
+pub use self::sight::Sight;
 
 const REQUESTS: &str = "vtc_gateway_requests_total";
 const RETRIES: &str = "vtc_gateway_retries_total";
 const TOKENS: &str = "vtc_gateway_tokens_total";
 const HEAD: &str = "vtc_gateway_time_to_head_seconds";
-const IN_FLIGHT: &str = "vtc_gateway_pod_in_flight";
-const READY: &str = "vtc_gateway_pod_ready";
+const QUEUE_WAIT: &str = "vtc_gateway_queue_wait_seconds";
 /// Set by the core whenever it publishes the extremes; AIBrix's name.
 const BUCKET: &str = "vtc_bucket_size_active";
 
 /// Upper bounds in seconds: from a small prompt on an idle pod to a long one in a queue.
-const HEAD_BOUNDS: [f64; 14] =
-    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const SECONDS: [f64; 14] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// At ten thousand requests a second that is half a megabyte of times.
 const ADD_UP_EVERY: Duration = Duration::from_secs(5);
@@ -32,8 +32,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     if let Some(handle) = HANDLE.get() {
         return Ok(handle.clone());
     }
-    let builder =
-        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(HEAD.to_owned()), &HEAD_BOUNDS)?;
+    let mut builder = PrometheusBuilder::new();
+    for name in [HEAD, QUEUE_WAIT] {
+        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), &SECONDS)?;
+    }
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
     // A second gateway in the same process may have been faster: then its recorder is the one.
@@ -67,9 +69,14 @@ fn describe() {
         "Requests given to another pod because the first failed before it answered"
     );
     metrics::describe_counter!(TOKENS, "Tokens that pods reported in usage, by direction");
-    metrics::describe_histogram!(HEAD, "Seconds from a request's body to the first of its pod's reply");
-    metrics::describe_gauge!(IN_FLIGHT, "Requests in flight to a pod");
-    metrics::describe_gauge!(READY, "Whether a pod is ready: 1 or 0");
+    metrics::describe_histogram!(
+        HEAD,
+        "Seconds from a request's body to the first of its pod's reply, the wait for its turn included"
+    );
+    metrics::describe_histogram!(
+        QUEUE_WAIT,
+        "Seconds that requests waited for their turn, also those that waited in vain, by pool"
+    );
     metrics::describe_gauge!(BUCKET, "The adaptive bucket in force: tokens per step of a user's position");
 }
 
@@ -94,13 +101,9 @@ pub fn time_to_head(after: Duration) {
     metrics::histogram!(HEAD).record(after);
 }
 
-/// The fleet as it is when somebody looks.
-pub fn fleet(fleet: &Fleet) {
-    for backend in fleet.backends() {
-        let name = backend.pod.name().to_owned();
-        metrics::gauge!(IN_FLIGHT, "pod" => name.clone()).set(backend.pod.in_flight() as f64);
-        metrics::gauge!(READY, "pod" => name).set(f64::from(u8::from(backend.ready)));
-    }
+/// A request has waited for its turn.
+pub fn queue_wait(pool: &Arc<str>, wait: Duration) {
+    metrics::histogram!(QUEUE_WAIT, "pool" => Arc::clone(pool)).record(wait);
 }
 
 #[cfg(test)]

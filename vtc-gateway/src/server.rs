@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer, Route, guard};
 use vtc_actor::{HandleConfig, TrackerHandle};
 use vtc_core::Router;
 
+use crate::admission::Admission;
 use crate::fleet::{FleetCell, Poller};
 use crate::gateway::Gateway;
 use crate::request::Endpoint;
@@ -69,9 +70,13 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let router = Arc::new(Router::new(settings.vtc.clone()).map_err(SettingsError::from)?);
     // The actor refreshes the extremes and closes idle accounts, so that no request has to. Requests go to the
     // core directly.
-    let tracker = TrackerHandle::start(router, HandleConfig::default()).map_err(SettingsError::from)?;
+    let tracker =
+        TrackerHandle::start(Arc::clone(&router), HandleConfig::default()).map_err(SettingsError::from)?;
+    let admission = Admission::start(router, settings.queue.clone()).map_err(SettingsError::from)?;
+    let admission = Arc::new(admission);
     let fleet = Arc::new(FleetCell::default());
-    let gateway = Data::new(Gateway::new(settings, tracker, Arc::clone(&fleet), metrics));
+    let gateway =
+        Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
     let upstream_settings = settings.upstream;
     let app = {
@@ -99,7 +104,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
     let client = Upstream::new(&upstream_settings).client().clone();
-    let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet);
+    let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
     poller.poll(&client).await;
     actix_web::rt::spawn(poller.run(client));
     actix_web::rt::spawn(metrics::keep_added_up({
@@ -122,6 +127,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/models", look().to(status::models))
         .route("/v1/vtc/users", look().to(status::users))
         .route("/v1/vtc/pods", look().to(status::pods))
+        .route("/v1/vtc/queues", look().to(status::queues))
         .route("/healthz", look().to(status::healthz))
         .route("/metrics", look().to(status::prometheus));
 }

@@ -1,16 +1,18 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
+mod pod;
+mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use actix_web::http::Uri;
-use actix_web::http::uri::Authority;
 use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
+
+pub use self::pod::PodSetting;
+pub use self::queue::{CostSetting, Queue, QueueSetting};
 
 /// Everything the gateway is told, checked.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The pods: at least one, ordered by name.
     pub pods: Vec<PodSetting>,
+    /// How requests wait for a pod with room; `None`: they do not, and go to a pod at once.
+    pub queue: Option<Queue>,
     /// The core's configuration, with the policy for requests that name none.
     pub vtc: VtcConfig,
     /// What a client may send, and how long.
@@ -29,16 +33,6 @@ pub struct Settings {
     pub workers: usize,
     /// How long streams may go on after SIGTERM.
     pub grace: Duration,
-}
-
-/// One pod.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PodSetting {
-    /// Its name: in the header `target-pod`, in metrics, and the order of the pods.
-    pub name: String,
-    /// Where it is, without a path: `http://10.0.0.1:8000`.
-    pub url: String,
 }
 
 /// What a client may send, and how long.
@@ -83,6 +77,8 @@ pub struct SettingsFile {
     pub grace: Option<Duration>,
     /// The pods.
     pub pods: Vec<PodSetting>,
+    /// Whether and how requests wait for a pod with room.
+    pub queue: QueueSetting,
     /// The window, the weights of tokens, the bounds.
     pub tracker: TrackerConfig,
     /// The weights of `vtc-basic`'s score.
@@ -126,9 +122,12 @@ impl Settings {
             vtc.overridden_by(|name| env(name).filter(|_| !(has_policy && name == "ROUTING_ALGORITHM")))?;
         file.limits.check()?;
         file.upstream.check()?;
+        let pods = pod::checked(file.pods)?;
+        let (queue, pods) = file.queue.read(pods, vtc.tracker.weights)?;
         Ok(Self {
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
-            pods: pods(file.pods)?,
+            pods,
+            queue,
             vtc,
             limits: file.limits,
             upstream: file.upstream,
@@ -143,68 +142,12 @@ fn address(listen: &str) -> Result<SocketAddr, ConfigError> {
     first.ok_or_else(|| ConfigError::new("listen", listen, "an address and a port, as 127.0.0.1:8080"))
 }
 
-/// Checked and ordered by name.
-fn pods(pods: Vec<PodSetting>) -> Result<Vec<PodSetting>, ConfigError> {
-    let mut by_name = BTreeMap::new();
-    for pod in pods {
-        let pod = PodSetting { url: pod.url.trim_end_matches('/').to_owned(), ..pod };
-        pod.check()?;
-        if let Some(other) = by_name.insert(pod.name.clone(), pod) {
-            return Err(ConfigError::new("pod name", other.name, "each pod a name of its own"));
-        }
-    }
-    if by_name.is_empty() {
-        return Err(ConfigError::new("pods", "none", "at least one, as --pod NAME=http://HOST:PORT"));
-    }
-    Ok(by_name.into_values().collect())
-}
-
 fn above_zero(field: &str, time: Duration) -> Result<(), ConfigError> {
     if time.is_zero() { Err(ConfigError::new(field, "0s", "a time above 0")) } else { Ok(()) }
 }
 
 fn at_least_one(field: &str, bytes: usize) -> Result<(), ConfigError> {
     if bytes == 0 { Err(ConfigError::new(field, 0, "at least 1")) } else { Ok(()) }
-}
-
-// === impl PodSetting ===
-
-impl PodSetting {
-    /// Reads `NAME=URL`.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let (name, url) = text
-            .split_once('=')
-            .ok_or_else(|| ConfigError::new("--pod", text, "NAME=URL, as a=http://127.0.0.1:8000"))?;
-        let pod = Self { name: name.trim().to_owned(), url: url.trim().trim_end_matches('/').to_owned() };
-        pod.check()?;
-        Ok(pod)
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        // The name stands in a header of every answer.
-        if self.name.is_empty() || !self.name.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ConfigError::new("pod name", &self.name, "visible ASCII characters without spaces"));
-        }
-        let uri = self.url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-        // A port that is no port would be taken for 80, and a password would not be sent.
-        let is_address = |it: &Authority| match it.port_u16() {
-            Some(_) => !it.as_str().contains('@'),
-            None => it.as_str() == it.host(),
-        };
-        let is_bare =
-            |uri: &Uri| uri.authority().is_some_and(is_address) && uri.path() == "/" && uri.query().is_none();
-        match uri {
-            Some(uri) if is_bare(&uri) => Ok(()),
-            _ => Err(ConfigError::new(
-                format!("URL of pod {}", self.name),
-                &self.url,
-                "http://HOST:PORT without a path",
-            )),
-        }
-    }
 }
 
 // === impl Limits ===

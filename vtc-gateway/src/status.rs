@@ -1,4 +1,6 @@
-//! What the gateway tells about itself: models, users, pods, health, metrics.
+//! What the gateway tells about itself: models, users, pods, queues, health, metrics.
+
+mod queues;
 
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Query};
@@ -9,8 +11,13 @@ use serde_json::json;
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, request_id};
-use crate::metrics;
+use crate::metrics::Sight;
 use crate::request::RequestError;
+
+pub use self::queues::queues;
+
+/// How many users are shown by name in metrics.
+const NAMED_USERS: usize = 20;
 
 /// `GET /v1/vtc/users`.
 #[derive(Debug, Serialize)]
@@ -35,10 +42,10 @@ struct User {
     tokens: f64,
 }
 
-/// What may stand behind `/v1/vtc/users?`.
+/// What may stand behind `/v1/vtc/users?` and `/v1/vtc/queues?`.
 #[derive(Debug, Deserialize)]
 pub struct UsersQuery {
-    /// How many users at most; those with the most tokens.
+    /// How many users at most: those with the most tokens, or of each queue those with the most that waits.
     #[serde(default = "thousand")]
     limit: usize,
 }
@@ -73,10 +80,7 @@ pub async fn models(gateway: Data<Gateway>) -> HttpResponse {
 
 /// `GET /v1/vtc/users?limit=N`: who has used how much.
 pub async fn users(gateway: Data<Gateway>, query: Result<Query<UsersQuery>, Error>) -> HttpResponse {
-    let Ok(query) = query else {
-        let error = RequestError::Wrong { param: "limit", wanted: "a whole number, 0 or more" };
-        return GatewayError::Request(error).error_response();
-    };
+    let Ok(query) = query else { return wrong_limit() };
     let tracker = gateway.router().tracker();
     let top = tracker.top_users(query.limit).into_iter();
     let users = top.map(|(user, tokens)| User { user, tokens }).collect();
@@ -90,6 +94,11 @@ pub async fn users(gateway: Data<Gateway>, query: Result<Query<UsersQuery>, Erro
         bucket: extremes.bucket,
         users,
     })
+}
+
+fn wrong_limit() -> HttpResponse {
+    let error = RequestError::Wrong { param: "limit", wanted: "a whole number, 0 or more" };
+    GatewayError::Request(error).error_response()
 }
 
 /// `GET /v1/vtc/pods`: where requests go.
@@ -121,8 +130,15 @@ pub async fn healthz(gateway: Data<Gateway>) -> HttpResponse {
 
 /// `GET /metrics`, in Prometheus's text format.
 pub async fn prometheus(gateway: Data<Gateway>) -> HttpResponse {
-    metrics::fleet(&gateway.fleet().look());
-    let text = gateway.metrics().render();
+    let tracker = gateway.router().tracker();
+    let queue = gateway.admission().snapshot(0).await;
+    let sight = Sight {
+        fleet: &gateway.fleet().look(),
+        top_users: &tracker.top_users(NAMED_USERS),
+        all_tokens: tracker.total_tokens(),
+        queue: queue.as_ref(),
+    };
+    let text = gateway.metrics().render() + &sight.render();
     HttpResponse::Ok().content_type(ContentType::plaintext()).body(text)
 }
 

@@ -7,31 +7,32 @@ use std::task::{Context, Poll, ready};
 use actix_web::Error;
 use bytes::Bytes;
 use futures_util::Stream;
-use vtc_core::Ticket;
 
 use crate::error::openai_error;
 use crate::estimate::Estimate;
+use crate::pass::Pass;
 use crate::settlement::settle;
 use crate::sse::{self, Piece, SseSplitter};
 use crate::upstream::EventBytes;
 use crate::usage::{StreamPart, Tally};
 use crate::view::ClientView;
 
-/// The body of a streamed reply. It owns the ticket: whichever way it ends, the ticket ends with it.
+/// The body of a streamed reply. It owns the pass: whichever way it ends, the pass ends with it.
 ///
-/// - At `[DONE]`, the last event, the ticket is settled with the usage that the pod told.
+/// - At `[DONE]`, the last event, the pass is settled with the usage that the pod told.
 /// - If the client leaves, actix drops this body: the connection to the pod closes, which cancels its request, and
-///   the ticket is abandoned: what was delivered is charged.
+///   the pass is dropped: what was delivered is charged.
 /// - If the pod breaks off before that, the client gets an error event, and what was delivered is charged.
 ///
 /// Every event that has come in whole is passed on at once.
-pub struct MeteredStream {
+pub(crate) struct MeteredStream {
     pod: EventBytes,
     splitter: SseSplitter,
     view: ClientView,
     tally: Tally,
     estimate: Estimate,
-    ticket: Ticket,
+    /// `None` once it has ended.
+    pass: Option<Pass>,
     ready: VecDeque<Bytes>,
     ended: bool,
 }
@@ -41,14 +42,14 @@ pub struct MeteredStream {
 impl MeteredStream {
     /// Takes over a stream that has begun. `n`: how many choices were asked for.
     #[must_use]
-    pub fn new(pod: EventBytes, view: ClientView, n: u64, estimate: Estimate, ticket: Ticket) -> Self {
+    pub(crate) fn new(pod: EventBytes, view: ClientView, n: u64, estimate: Estimate, pass: Pass) -> Self {
         let stream = Self {
             pod,
             splitter: SseSplitter::new(),
             view,
             tally: Tally::new(n),
             estimate,
-            ticket,
+            pass: Some(pass),
             ready: VecDeque::new(),
             ended: false,
         };
@@ -83,23 +84,22 @@ impl MeteredStream {
         self.view.show(event, &part)
     }
 
-    /// Tells the ticket what has been delivered: as the pod counts, else as far as can be seen.
+    /// Tells the pass what has been delivered: as the pod counts, else as far as can be seen.
     fn report(&self) {
-        let delivered = match self.tally.usage() {
-            Some(usage) => (usage.input_tokens as f64, usage.output_tokens as f64),
-            None => (self.estimate.input_tokens, self.tally.output_tokens() as f64),
+        let Some(pass) = &self.pass else { return };
+        let (input, output) = match self.tally.usage() {
+            Some(usage) => (usage.input_tokens, usage.output_tokens),
+            None => (self.estimate.input_tokens.ceil() as u64, self.tally.output_tokens()),
         };
-        // Numbers of tokens are finite.
-        let _ = self.ticket.progress(delivered.0, delivered.1);
+        pass.progress(input, output);
     }
 
     /// The stream is complete: the usage stands, or what was delivered if the pod told none.
     fn settle(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
         match self.tally.usage() {
-            Some(usage) => settle(&self.ticket, usage),
-            None => {
-                self.ticket.close();
-            }
+            Some(usage) => settle(pass, usage),
+            None => pass.close(),
         }
     }
 
@@ -108,16 +108,15 @@ impl MeteredStream {
         self.ended = true;
         // What came of an event may be all of it but the blank line.
         let rest = self.splitter.finish().and_then(|rest| self.take_event(rest));
-        if self.ticket.has_ended() {
-            self.ready.extend(rest);
-        } else {
-            self.break_off(rest, reason);
+        match self.pass.take() {
+            None => self.ready.extend(rest),
+            Some(pass) => self.break_off(pass, rest, reason),
         }
     }
 
-    fn break_off(&mut self, rest: Option<Bytes>, reason: &dyn std::fmt::Display) {
-        self.ticket.close();
-        tracing::warn!(pod = self.ticket.pod().name(), %reason, "a pod broke off its stream");
+    fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &dyn std::fmt::Display) {
+        tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its stream");
+        pass.close();
         let error = openai_error("the pod broke off its answer", "server_error", "pod_failed", None);
         // The blank line before it ends an event that came in part.
         self.ready.extend(rest.map(|part| [&part[..], b"\n\n"].concat().into()));

@@ -148,6 +148,15 @@ impl<C: Clock> SlidingWindowTracker<C> {
         most_first.map(|Reverse((count, Reverse(name)))| (name, count.as_f64())).collect()
     }
 
+    /// The tokens of all users together. O(users).
+    #[must_use]
+    pub fn total_tokens(&self) -> f64 {
+        let now = self.ledger.bucket();
+        let mut total = 0.0;
+        self.for_each_account(|account| total += account.count(now).as_f64());
+        total
+    }
+
     /// How many accounts are open, with and without tokens; the shared one for newcomers is not counted.
     #[must_use]
     pub fn account_count(&self) -> usize {

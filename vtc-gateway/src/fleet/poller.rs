@@ -11,13 +11,15 @@ use serde_json::Value;
 use vtc_core::Pod;
 
 use super::{Backend, Fleet, FleetCell, Report};
+use crate::admission::Admission;
 use crate::dialect::Dialect;
 use crate::settings::PodSetting;
 
-/// Keeps a [`FleetCell`] up to date. There is one per gateway.
+/// Keeps a [`FleetCell`] up to date, and the queue. There is one per gateway.
 #[derive(Debug)]
 pub struct Poller {
     cell: Arc<FleetCell>,
+    admission: Arc<Admission>,
     backends: Vec<Backend>,
     /// Whether the pods have been asked before: the first answers are news, whatever they say.
     has_asked: bool,
@@ -39,14 +41,21 @@ struct ModelList {
 impl Poller {
     /// A poller of these pods, which counts none of them as ready yet.
     #[must_use]
-    pub fn new(pods: &[PodSetting], interval: Duration, cell: Arc<FleetCell>) -> Self {
+    pub fn new(
+        pods: &[PodSetting],
+        interval: Duration,
+        cell: Arc<FleetCell>,
+        admission: Arc<Admission>,
+    ) -> Self {
         let backend = |pod: &PodSetting| Backend {
             pod: Pod::new(&pod.name),
             url: pod.url.clone(),
+            capacity: pod.capacity(),
             ready: false,
             report: Report::default(),
         };
-        Self { cell, backends: pods.iter().map(backend).collect(), has_asked: false, interval }
+        let backends = pods.iter().map(backend).collect();
+        Self { cell, admission, backends, has_asked: false, interval }
     }
 
     /// Asks all pods at the same time and publishes what they say.
@@ -70,7 +79,10 @@ impl Poller {
             }
         }
         self.has_asked = true;
-        self.cell.current.store(Arc::new(Fleet::new(self.backends.clone())));
+        let fleet = Fleet::new(self.backends.clone());
+        // The queue first: whoever finds a model in the fleet shall find its pool.
+        self.admission.follow(&self.cell.load(), &fleet).await;
+        self.cell.current.store(Arc::new(fleet));
     }
 
     /// Polls at every interval, and at once when a pod is suspected; runs until it is dropped.

@@ -174,12 +174,12 @@ impl Drop for Gateway {
 
 impl Pod for ScriptedPod {
     fn setting(&self) -> PodSetting {
-        PodSetting { name: self.name.to_owned(), url: format!("http://{}", self.address) }
+        PodSetting::new(self.name, format!("http://{}", self.address))
     }
 }
 
 impl Pod for SimulatedPod {
     fn setting(&self) -> PodSetting {
-        PodSetting { name: self.name().to_owned(), url: self.url().to_owned() }
+        PodSetting::new(self.name(), self.url())
     }
 }

@@ -1,0 +1,165 @@
+//! When does a request go: at once, or when a pod has room and nobody comes before its user.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use actix::Arbiter;
+use vtc_actor::dispatcher::DispatcherSnapshot;
+use vtc_actor::{Acquire, DispatcherHandle, PoolPod, Refusal};
+use vtc_core::queue::Weight;
+use vtc_core::{ConfigError, Policy, RouteRequest, Router};
+
+use crate::error::GatewayError;
+use crate::estimate::Estimate;
+use crate::fleet::{Fleet, Service};
+use crate::metrics;
+use crate::pass::Pass;
+use crate::settings;
+
+/// The one way in. Without a queue each request goes to a pod at once, and waits there if it must.
+pub struct Admission {
+    router: Arc<Router>,
+    queue: Option<Queue>,
+}
+
+struct Queue {
+    dispatcher: DispatcherHandle,
+    /// Of the users who do not weigh 1.
+    weights: HashMap<String, Weight>,
+    /// The dispatcher's thread, where nothing else holds it up.
+    thread: Arbiter,
+}
+
+/// A request that wants to go.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate<'a> {
+    /// The pods that can serve it.
+    pub(crate) service: Service<'a>,
+    /// What chooses one of them.
+    pub(crate) policy: &'a dyn Policy,
+    /// Whose it is. In the queue all who give no name are one user.
+    pub(crate) user: Option<&'a str>,
+    /// What it will probably cost.
+    pub(crate) estimate: Estimate,
+    /// How long its body is, which is kept while it waits.
+    pub(crate) bytes: usize,
+    /// Whether its client wants to know how it went.
+    pub(crate) explain: bool,
+}
+
+// === impl Admission ===
+
+impl Admission {
+    /// Starts it. Needs a running actix system.
+    ///
+    /// # Errors
+    /// The first setting of the queue that is not allowed.
+    pub fn start(router: Arc<Router>, queue: Option<settings::Queue>) -> Result<Self, ConfigError> {
+        let start = |settings::Queue { dispatcher, weights }| {
+            let thread = Arbiter::new();
+            let dispatcher = DispatcherHandle::start_in(&thread.handle(), Arc::clone(&router), dispatcher)?;
+            Ok(Queue { dispatcher, weights, thread })
+        };
+        let queue = queue.map(start).transpose()?;
+        Ok(Self { router, queue })
+    }
+
+    /// Waits for the request's turn. Whoever drops this future leaves the queue at once.
+    ///
+    /// # Errors
+    /// There is no pod, the queue is full, or the request has waited too long. Nobody was charged.
+    pub(crate) async fn admit(&self, candidate: &Candidate<'_>) -> Result<Pass, GatewayError> {
+        let Candidate { service, policy, user, estimate, .. } = *candidate;
+        let Some(queue) = &self.queue else {
+            let request = RouteRequest {
+                user,
+                input_tokens: estimate.input_tokens,
+                output_tokens: estimate.output_tokens,
+            };
+            let ticket = self.router.route_among(service.pods, policy, &request)?;
+            return Ok(Pass::open(ticket, service.pods));
+        };
+        let permit = match queue.dispatcher.acquire(queue.acquire(candidate)).await? {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                if let Refusal::Expired { waited, .. } = &refusal {
+                    metrics::queue_wait(service.pool, *waited);
+                }
+                return Err(refusal.into());
+            }
+        };
+        metrics::queue_wait(service.pool, permit.grant().waited);
+        Ok(Pass::queued(permit))
+    }
+
+    /// Takes a request to another pod, after its own failed before it answered. Says whether there is one that it
+    /// has not been to. Its user is charged once.
+    pub(crate) async fn move_on(&self, pass: &mut Pass, candidate: &Candidate<'_>) -> bool {
+        let choose = |untried: &_| self.router.choose(untried, candidate.policy, candidate.user).cloned();
+        pass.move_on(choose).await
+    }
+
+    /// Has the queue know the pods of `now`. To be called whenever the pods were asked, changed or not; `before` is
+    /// the fleet of the last time.
+    pub(crate) async fn follow(&self, before: &Fleet, now: &Fleet) {
+        let Some(Queue { dispatcher, .. }) = &self.queue else { return };
+        let gone = before.pools().filter(|was| now.pools().all(|is| is.pool != was.pool));
+        let gone = gone.map(|was| (was.pool, Vec::new()));
+        let there = now.pools().map(|Service { pool, pods }| {
+            let capacity = |name| now.backends().iter().find(|backend| backend.pod.name() == name);
+            let listed = pods.pods().iter().map(|pod| {
+                let capacity = capacity(pod.name()).map(|backend| backend.capacity).unwrap_or_default();
+                PoolPod::new(Arc::clone(pod), capacity)
+            });
+            (pool, listed.collect())
+        });
+        for (pool, pods) in gone.chain(there) {
+            if dispatcher.set_pool(Arc::clone(pool), pods).await.is_err() {
+                // It ends with the gateway.
+                return;
+            }
+        }
+    }
+
+    /// How the queue stands, with at most so many users of each model; nothing if there is none.
+    pub(crate) async fn snapshot(&self, users: usize) -> Option<DispatcherSnapshot> {
+        let Queue { dispatcher, .. } = self.queue.as_ref()?;
+        dispatcher.queues(users).await.ok()
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dispatcher = self.queue.as_ref().map(|queue| &queue.dispatcher);
+        f.debug_struct("Admission").field("dispatcher", &dispatcher).finish_non_exhaustive()
+    }
+}
+
+// === impl Queue ===
+
+impl Queue {
+    fn acquire(&self, candidate: &Candidate<'_>) -> Acquire {
+        let Candidate { service, policy, user, estimate, bytes, explain } = candidate;
+        let weight = user.and_then(|user| self.weights.get(user)).copied();
+        Acquire {
+            pool: Arc::clone(service.pool),
+            user: user.map(Into::into),
+            weight: weight.unwrap_or(Weight::ONE),
+            // The casts saturate.
+            input_tokens: estimate.input_tokens.ceil() as u64,
+            output_tokens: estimate.output_tokens.ceil() as u64,
+            max_output: estimate.most_output.map(|most| most.ceil() as u64),
+            bytes: *bytes as u64,
+            longest_wait: None,
+            policy: Some(policy.name().into()),
+            explain: *explain,
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.thread.stop();
+    }
+}

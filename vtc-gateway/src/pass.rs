@@ -1,0 +1,108 @@
+//! What a request holds that may go: its place on a pod, and who pays for it.
+
+use std::sync::Arc;
+
+use vtc_actor::Permit;
+use vtc_actor::dispatcher::Grant;
+use vtc_core::{Pod, PodTable, Ticket, Usage};
+
+/// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
+/// charges what was delivered.
+#[must_use = "dropping a pass gives up its request"]
+pub(crate) struct Pass(Kind);
+
+enum Kind {
+    /// There is no queue.
+    Open { ticket: Ticket, untried: PodTable },
+    /// It comes from the queue, which wants to know what becomes of it.
+    Queued { permit: Permit, tried: Vec<String> },
+}
+
+// === impl Pass ===
+
+impl Pass {
+    /// The pass of a request that did not have to wait. `pods`: those that could have served it.
+    pub(crate) fn open(ticket: Ticket, pods: &PodTable) -> Self {
+        Self(Kind::Open { ticket, untried: pods.clone() })
+    }
+
+    /// The pass of a request whose turn has come.
+    pub(crate) const fn queued(permit: Permit) -> Self {
+        Self(Kind::Queued { permit, tried: Vec::new() })
+    }
+
+    /// The pod that the request goes to.
+    pub(crate) fn pod(&self) -> &Pod {
+        match &self.0 {
+            Kind::Open { ticket, .. } => ticket.pod(),
+            Kind::Queued { permit, .. } => permit.pod(),
+        }
+    }
+
+    /// How it came out of the queue; `None` if there is none.
+    pub(crate) const fn grant(&self) -> Option<&Grant> {
+        match &self.0 {
+            Kind::Open { .. } => None,
+            Kind::Queued { permit, .. } => Some(permit.grant()),
+        }
+    }
+
+    /// To another pod, one that it has not been to. `choose` is asked where there is no queue that knows more. Says
+    /// whether there is one.
+    pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
+        match &mut self.0 {
+            Kind::Open { ticket, untried } => {
+                *untried = untried.without(ticket.pod());
+                let next = choose(untried);
+                next.as_ref().inspect(|next| ticket.move_to(next)).is_some()
+            }
+            Kind::Queued { permit, tried } => {
+                tried.push(permit.pod().name().to_owned());
+                let avoid: Vec<&str> = tried.iter().map(String::as_str).collect();
+                matches!(permit.move_on(&avoid).await, Ok(Ok(())))
+            }
+        }
+    }
+
+    /// So much has flowed so far, input and output. Never lowers what was said before.
+    pub(crate) fn progress(&self, input_tokens: u64, output_tokens: u64) {
+        match &self.0 {
+            Kind::Open { ticket, .. } => {
+                // An error would mean a number that is not finite; these are whole numbers.
+                let _ = ticket.progress(input_tokens as f64, output_tokens as f64);
+            }
+            Kind::Queued { permit, .. } => permit.progress(input_tokens, output_tokens),
+        }
+    }
+
+    /// The request has ended and cost that much.
+    pub(crate) fn settle(self, usage: Usage) {
+        match self.0 {
+            Kind::Open { ticket, .. } => {
+                // As above: never an error.
+                let _ = ticket.settle(usage.input as f64, usage.output as f64);
+            }
+            Kind::Queued { permit, .. } => permit.settle(usage),
+        }
+    }
+
+    /// The request has ended, and nobody said what it cost: what was delivered, or else what was estimated.
+    pub(crate) fn close(self) {
+        match self.0 {
+            Kind::Open { ticket, .. } => {
+                ticket.close();
+            }
+            Kind::Queued { permit, .. } => permit.close(),
+        }
+    }
+
+    /// The request was not served: it costs nothing.
+    pub(crate) fn void(self) {
+        match self.0 {
+            Kind::Open { ticket, .. } => {
+                let _ = ticket.settle(0.0, 0.0);
+            }
+            Kind::Queued { permit, .. } => permit.void(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One pod: what it is called, where it is, how much it takes.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Uri;
+use actix_web::http::uri::Authority;
+use serde::Deserialize;
+use vtc_actor::Capacity;
+use vtc_core::ConfigError;
+
+/// One pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PodSetting {
+    /// Its name: in the header `target-pod`, in metrics, and the order of the pods.
+    pub name: String,
+    /// Where it is, without a path: `http://10.0.0.1:8000`.
+    pub url: String,
+    /// The most requests that the queue lets run on it at the same time; absent: what the queue says of every pod.
+    #[serde(default)]
+    pub max_running: Option<usize>,
+    /// The most tokens that requests which run on it may hold together; absent: what the queue says of every pod.
+    #[serde(default)]
+    pub max_tokens: Option<u64>,
+}
+
+/// Checked and ordered by name.
+pub(super) fn checked(pods: Vec<PodSetting>) -> Result<Vec<PodSetting>, ConfigError> {
+    let mut by_name = BTreeMap::new();
+    for pod in pods {
+        let pod = PodSetting { url: pod.url.trim_end_matches('/').to_owned(), ..pod };
+        pod.check()?;
+        if let Some(other) = by_name.insert(pod.name.clone(), pod) {
+            return Err(ConfigError::new("pod name", other.name, "each pod a name of its own"));
+        }
+    }
+    if by_name.is_empty() {
+        return Err(ConfigError::new("pods", "none", "at least one, as --pod NAME=http://HOST:PORT"));
+    }
+    Ok(by_name.into_values().collect())
+}
+
+// === impl PodSetting ===
+
+impl PodSetting {
+    /// A pod of that name, there.
+    #[must_use]
+    pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { name: name.into(), url: url.into(), ..Self::default() }
+    }
+
+    /// Reads `NAME=URL`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let (name, url) = text
+            .split_once('=')
+            .ok_or_else(|| ConfigError::new("--pod", text, "NAME=URL, as a=http://127.0.0.1:8000"))?;
+        let pod = Self::new(name.trim(), url.trim().trim_end_matches('/'));
+        pod.check()?;
+        Ok(pod)
+    }
+
+    /// How much the queue gives it at the same time.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        Capacity { max_running: self.max_running, max_tokens: self.max_tokens, ..Capacity::default() }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        // The name stands in a header of every answer.
+        if self.name.is_empty() || !self.name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ConfigError::new("pod name", &self.name, "visible ASCII characters without spaces"));
+        }
+        let uri = self.url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
+        // A port that is no port would be taken for 80, and a password would not be sent.
+        let is_address = |it: &Authority| match it.port_u16() {
+            Some(_) => !it.as_str().contains('@'),
+            None => it.as_str() == it.host(),
+        };
+        let is_bare =
+            |uri: &Uri| uri.authority().is_some_and(is_address) && uri.path() == "/" && uri.query().is_none();
+        if !uri.is_some_and(|uri| is_bare(&uri)) {
+            let field = format!("URL of pod {}", self.name);
+            return Err(ConfigError::new(field, &self.url, "http://HOST:PORT without a path"));
+        }
+        self.capacity().validate().map_err(|error| {
+            let field = format!("{} of pod {}", error.field, self.name);
+            ConfigError { field, ..error }
+        })
+    }
+}
