@@ -15,7 +15,7 @@ enum Kind {
     /// There is no queue.
     Open { ticket: Ticket, untried: PodTable },
     /// It comes from the queue, which wants to know what becomes of it.
-    Queued { permit: Permit, tried: Vec<String> },
+    Queued { permit: Box<Permit>, tried: Vec<String> },
 }
 
 // === impl Pass ===
@@ -27,8 +27,8 @@ impl Pass {
     }
 
     /// The pass of a request whose turn has come.
-    pub(crate) const fn queued(permit: Permit) -> Self {
-        Self(Kind::Queued { permit, tried: Vec::new() })
+    pub(crate) fn queued(permit: Permit) -> Self {
+        Self(Kind::Queued { permit: Box::new(permit), tried: Vec::new() })
     }
 
     /// The pod that the request goes to.
@@ -40,7 +40,7 @@ impl Pass {
     }
 
     /// How it came out of the queue; `None` if there is none.
-    pub(crate) const fn grant(&self) -> Option<&Grant> {
+    pub(crate) fn grant(&self) -> Option<&Grant> {
         match &self.0 {
             Kind::Open { .. } => None,
             Kind::Queued { permit, .. } => Some(permit.grant()),

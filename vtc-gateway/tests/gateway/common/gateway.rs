@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use awc::Client;
+use awc::{Client, Connector};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -60,7 +60,9 @@ impl Gateway {
 
     /// One that runs already.
     pub fn at(address: SocketAddr) -> Self {
-        let client = Client::builder().disable_timeout().no_default_headers().finish();
+        // Of crowds none shall wait for a connection.
+        let connector = Connector::new().limit(0);
+        let client = Client::builder().connector(connector).disable_timeout().no_default_headers().finish();
         Self { address, client, handle: None }
     }
 
@@ -135,6 +137,26 @@ impl Gateway {
     pub async fn in_flight(&self) -> u64 {
         let pods = self.get_json("/v1/vtc/pods").await;
         pods["pods"].as_array().unwrap().iter().map(|pod| pod["running"].as_u64().unwrap()).sum()
+    }
+
+    /// The one queue that there is.
+    pub async fn queue(&self) -> Value {
+        let queues = self.get_json("/v1/vtc/queues").await;
+        let pools = queues["pools"].as_array().unwrap();
+        assert_eq!(pools.len(), 1, "{queues}");
+        pools[0].clone()
+    }
+
+    /// Asks, and waits until so many requests wait in the queue.
+    pub async fn line_up(&self, question: Question, waiting: u64) -> JoinHandle<Reply> {
+        let reply = self.start_asking(question);
+        self.until_waiting(waiting).await;
+        reply
+    }
+
+    /// Waits until so many requests wait in the queue.
+    pub async fn until_waiting(&self, requests: u64) {
+        soon(async { while self.queue().await["waiting"] != requests {} }).await;
     }
 
     /// Waits until nothing is in flight. A request gives back its place when everything about it is settled.
