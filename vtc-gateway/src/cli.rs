@@ -56,9 +56,18 @@ pub struct DemoArgs {
     /// Where to listen.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub listen: String,
+    /// Who goes next when the pods are full: fcfs, vtc-fair, vtc-pred, vtc-max-fair, lcf or drr; with none the pods decide.
+    #[arg(long, value_name = "NAME", default_value = "vtc-fair")]
+    pub queue: String,
     /// Also send traffic: a whale and some light users, and a line a second of who gets what.
     #[arg(long)]
     pub traffic: bool,
+    /// How many requests the whale has in flight at any time; 0 leaves the light users alone.
+    #[arg(long, value_name = "N", default_value_t = 48, requires = "traffic")]
+    pub whale: usize,
+    /// End after so many seconds of traffic, and say what came of it.
+    #[arg(long, value_name = "N", requires = "traffic")]
+    pub seconds: Option<usize>,
 }
 
 // === impl ServeArgs ===

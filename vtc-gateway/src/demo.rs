@@ -20,7 +20,7 @@ use self::pod::SimulatedPod;
 use self::traffic::Traffic;
 use crate::cli::{DemoArgs, variable};
 use crate::server;
-use crate::settings::{PodSetting, Settings, SettingsFile};
+use crate::settings::{PodSetting, QueueSetting, Settings, SettingsFile};
 
 /// The model that the simulated pods serve.
 const MODEL: &str = "simulated-7b";
@@ -39,6 +39,11 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let file = SettingsFile {
         listen: Some(args.listen.clone()),
         pods: pods.iter().map(setting).collect(),
+        queue: QueueSetting {
+            discipline: args.queue.clone(),
+            pod_max_tokens: Some(Profile::a10g().limits.kv_pool.into()),
+            ..QueueSetting::default()
+        },
         // Nobody waits for the end of a made-up story.
         grace: Some(Duration::from_secs(1)),
         ..SettingsFile::default()
@@ -47,11 +52,11 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     let base = format!("http://{}", serving.address);
     println!("{}", what_to_try(&base));
 
-    let traffic = Traffic::demo(MODEL);
     if args.traffic {
+        let traffic = Traffic::demo(MODEL, args.whale);
         tokio::select! {
             served = serving.server => served.context("the server failed")?,
-            ended = traffic::run(&base, &traffic) => match ended.context("cannot go on printing")? {},
+            ended = traffic::run(&base, &traffic, args.seconds) => ended.context("cannot go on printing")?,
         }
     } else {
         serving.server.await.context("the server failed")?;

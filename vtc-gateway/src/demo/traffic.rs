@@ -1,8 +1,9 @@
 //! The demo's clients: a whale who always has many long requests in flight, and a few light users
 //! who ask for something short about once a second.
 //!
-//! Each second a line says what everybody got. Without fairness the whale's requests fill the pods
-//! and the light users wait behind them; with it, they hardly notice the whale.
+//! Each second a line says what everybody got, and now and then a table says what has come of it so far. Without
+//! fairness the whale's requests fill the pods and the light users wait behind them; with it, they hardly notice the
+//! whale.
 
 mod question;
 mod scoreboard;
@@ -14,12 +15,12 @@ use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all, pending, try_join};
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use futures_util::future::{join, join_all, pending};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use self::question::{Asker, Question};
-use self::scoreboard::Scoreboard;
+use self::scoreboard::{Kind, Scoreboard};
 use super::text;
 
 /// From one line to the next.
@@ -71,13 +72,13 @@ pub struct Light {
 // === impl Traffic ===
 
 impl Traffic {
-    /// The traffic of the demo: a whale with 24 requests in flight, more than two A10G pods hold at
-    /// once, against alice, bob, carol and dave.
+    /// The traffic of the demo: a whale with so many requests in flight, of which an A10G pod holds 9 at once,
+    /// against alice, bob, carol and dave.
     #[must_use]
-    pub fn demo(model: impl Into<String>) -> Self {
+    pub fn demo(model: impl Into<String>, in_flight: usize) -> Self {
         Self {
             model: model.into(),
-            whale: Whale { name: "whale".to_owned(), in_flight: 24, prompt_tokens: 768, output_tokens: 256 },
+            whale: Whale { name: "whale".to_owned(), in_flight, prompt_tokens: 768, output_tokens: 256 },
             light: Light {
                 names: ["alice", "bob", "carol", "dave"].map(str::to_owned).to_vec(),
                 every: Duration::from_secs(1),
@@ -100,8 +101,8 @@ impl Traffic {
     }
 }
 
-/// Sends `traffic` to the gateway at `base_url` (as `http://host:port`) and writes a line a second
-/// to standard output, until the future is dropped. Requests that fail are counted in the line.
+/// Sends `traffic` to the gateway at `base_url` (as `http://host:port`) and writes a line a second to standard output:
+/// for so many seconds, or until the future is dropped. Requests that fail are counted in the line.
 ///
 /// # Errors
 ///
@@ -110,7 +111,7 @@ impl Traffic {
 /// # Panics
 ///
 /// Outside the local set of an actix runtime, which the HTTP client needs.
-pub async fn run(base_url: &str, traffic: &Traffic) -> io::Result<Infallible> {
+pub async fn run(base_url: &str, traffic: &Traffic, for_seconds: Option<usize>) -> io::Result<()> {
     let begin = Instant::now();
     let mut seconds = interval_at(begin + LINE_EVERY, LINE_EVERY);
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,24 +119,28 @@ pub async fn run(base_url: &str, traffic: &Traffic) -> io::Result<Infallible> {
         seconds.tick().await;
         Some((begin.elapsed(), seconds))
     });
+    let ticks = ticks.take(for_seconds.unwrap_or(usize::MAX));
     run_to(base_url, traffic, ticks, &mut io::stdout()).await
 }
 
-/// [`run`] with a line to `out` at every tick; a tick is the time since the beginning.
+/// [`run`] with a line to `out` at every tick, until there are no more; a tick is the time since the beginning.
 async fn run_to(
     base_url: &str,
     traffic: &Traffic,
     ticks: impl Stream<Item = Duration>,
     out: &mut impl Write,
-) -> io::Result<Infallible> {
+) -> io::Result<()> {
     let board = RefCell::new(Scoreboard::new(traffic.names()));
     let asker = Asker::new(base_url, &traffic.model, traffic.connections());
     let whale = (0..traffic.whale.in_flight).map(|_| keep_asking(&asker, &traffic.whale, &board));
     let light =
         (0..traffic.light.names.len()).map(|index| ask_now_and_then(&asker, &traffic.light, index, &board));
-    let clients = join(join_all(whale), join_all(light)).map(Ok);
-    let (never, _) = try_join(report(ticks, &board, out), clients).await?;
-    Ok(never)
+    // `join_all` of nobody would end at once, and so might the clients.
+    let clients = join(join_all(whale), join_all(light));
+    tokio::select! {
+        reported = report(ticks, &board, out) => reported,
+        ((_, _), ()) = join(clients, pending()) => Ok(()),
+    }
 }
 
 /// One of the whale's requests in flight, again and again.
@@ -147,7 +152,11 @@ async fn keep_asking(asker: &Asker, whale: &Whale, board: &RefCell<Scoreboard>) 
             output_tokens: whale.output_tokens,
         };
         let asked = asker.ask(&question, |arrival| {
-            board.borrow_mut().received(0, arrival.tokens);
+            let mut board = board.borrow_mut();
+            board.received(0, arrival.tokens);
+            if let Some(wait) = arrival.first_after {
+                board.first_token(Kind::Whale, wait);
+            }
         });
         if let Err(error) = asked.await {
             tracing::debug!(user = whale.name, %error, "a request failed");
@@ -178,7 +187,7 @@ async fn ask_now_and_then(
             let mut board = board.borrow_mut();
             board.received(index + 1, arrival.tokens);
             if let Some(wait) = arrival.first_after {
-                board.first_token(wait);
+                board.first_token(Kind::Light, wait);
             }
         });
         if let Err(error) = asked.await {
@@ -188,22 +197,26 @@ async fn ask_now_and_then(
     }
 }
 
-/// Writes the scoreboard's line at every tick.
+/// Writes the scoreboard's line at every tick, its summary every so many lines and at the end.
 async fn report(
     ticks: impl Stream<Item = Duration>,
     board: &RefCell<Scoreboard>,
     out: &mut impl Write,
-) -> io::Result<Infallible> {
+) -> io::Result<()> {
     let mut ticks = pin!(ticks.enumerate());
     while let Some((line, since_begin)) = ticks.next().await {
         if line % LINES_PER_HEADER == 0 {
+            if line > 0 {
+                writeln!(out, "\n{}\n", board.borrow().summary())?;
+            }
             writeln!(out, "{}", board.borrow().header())?;
         }
         let row = board.borrow_mut().row(since_begin);
         writeln!(out, "{row}")?;
         out.flush()?;
     }
-    pending().await
+    writeln!(out, "\n{}", board.borrow().summary())?;
+    out.flush()
 }
 
 #[cfg(test)]
@@ -229,8 +242,8 @@ mod tests {
         fn all_served(&self) -> bool {
             let served = |column: usize| {
                 self.lines().any(|columns| {
-                    columns[0].parse::<u64>().is_ok()
-                        && columns[column].parse::<u64>().is_ok_and(|rate| rate > 0)
+                    let figure = |at: usize| columns.get(at).and_then(|figure| figure.parse::<u64>().ok());
+                    figure(0).is_some() && figure(column).is_some_and(|rate| rate > 0)
                 })
             };
             (1..=3).all(served)
@@ -256,7 +269,7 @@ mod tests {
         let latency = LatencyModel::a10g().at_speed(1e6).unwrap();
         let profile = Profile { latency, ..Profile::a10g() };
         let pod = SimulatedPod::start("pod-0", "llama", profile).unwrap();
-        let mut traffic = Traffic::demo("llama");
+        let mut traffic = Traffic::demo("llama", 24);
         traffic.light.names.truncate(2);
         traffic.light.every = Duration::ZERO;
         let ticks = stream::iter((1..).map(Duration::from_secs)).then(|tick| async move {
@@ -271,10 +284,24 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 
+    #[actix_web::test]
+    async fn with_no_ticks_left_the_run_ends_with_what_has_come_of_it() {
+        let latency = LatencyModel::a10g().at_speed(1e6).unwrap();
+        let pod = SimulatedPod::start("pod-0", "llama", Profile { latency, ..Profile::a10g() }).unwrap();
+        for whale in [0, 3] {
+            let mut out = Vec::new();
+            let ticks = stream::iter([Duration::from_secs(1), Duration::from_secs(2)]);
+            run_to(pod.url(), &Traffic::demo("llama", whale), ticks, &mut out).await.unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let last: Vec<_> = text.lines().rev().take(3).collect();
+            assert!(last[1].trim_start().starts_with("light users"), "{text}");
+            assert!(last[0].trim_start().starts_with("whale"), "{text}");
+        }
+    }
+
     #[test]
-    fn the_demo_whale_asks_for_more_than_two_pods_hold() {
-        let Whale { in_flight, prompt_tokens, output_tokens, .. } = Traffic::demo("llama").whale;
-        let wanted = in_flight as u32 * (prompt_tokens + output_tokens);
-        assert!(wanted > 2 * Profile::a10g().limits.kv_pool);
+    fn a_pod_holds_nine_of_the_whales_requests() {
+        let Whale { prompt_tokens, output_tokens, .. } = Traffic::demo("llama", 1).whale;
+        assert_eq!(Profile::a10g().limits.kv_pool / (prompt_tokens + output_tokens), 9);
     }
 }

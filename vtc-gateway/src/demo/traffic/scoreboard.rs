@@ -1,4 +1,4 @@
-//! Who got what in the last second, as a line of a table.
+//! Who got what in the last second, as a line of a table, and what has come of it all so far.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,15 +11,24 @@ const FAILED: usize = 8;
 /// Between these a user's column is as wide as the name, and two spaces before it.
 const NAME: (usize, usize) = (6, 12);
 
-/// What has arrived since the last line.
+/// What has arrived since the last line, and since the beginning.
 #[derive(Debug)]
 pub(super) struct Scoreboard {
     columns: Vec<Column>,
-    /// How long each first token took that arrived.
+    /// How long the light users' first tokens took since the last line.
     first_tokens: Vec<Duration>,
     failed: u64,
+    /// How long all first tokens took, by kind of user: some hundreds of kilobytes an hour.
+    so_far: [Vec<Duration>; 2],
     /// When the last line was.
     last: Duration,
+}
+
+/// The two kinds of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Light,
+    Whale,
 }
 
 #[derive(Debug)]
@@ -38,6 +47,7 @@ impl Scoreboard {
             columns: names.into_iter().map(Column::new).collect(),
             first_tokens: Vec::new(),
             failed: 0,
+            so_far: Default::default(),
             last: Duration::ZERO,
         }
     }
@@ -49,9 +59,12 @@ impl Scoreboard {
         }
     }
 
-    /// A light user has seen the first token of an answer, so long after asking.
-    pub(super) fn first_token(&mut self, after: Duration) {
-        self.first_tokens.push(after);
+    /// Somebody has seen the first token of an answer, so long after asking.
+    pub(super) fn first_token(&mut self, kind: Kind, after: Duration) {
+        if kind == Kind::Light {
+            self.first_tokens.push(after);
+        }
+        self.so_far[kind as usize].push(after);
     }
 
     /// A request of anybody came to nothing.
@@ -82,22 +95,37 @@ impl Scoreboard {
             let rate = if seconds > 0.0 { tokens as f64 / seconds } else { 0.0 };
             let _ = write!(row, "{rate:>width$.0}");
         }
-        let first_token = match median(&mut self.first_tokens) {
-            Some(wait) => format!("{:.2} s", wait.as_secs_f64()),
-            None => "-".to_owned(),
-        };
+        self.first_tokens.sort_unstable();
+        let first_token = in_seconds(percentile(&self.first_tokens, 50));
+        self.first_tokens.clear();
         let failed = std::mem::take(&mut self.failed);
         let _ = write!(row, "{first_token:>FIRST_TOKEN$}{failed:>FAILED$}");
         row
     }
+
+    /// What has come of it since the beginning.
+    pub(super) fn summary(&self) -> String {
+        let mut summary = format!("{:12}{:>9}{:>9}{:>9}{:>9}", "first token", "answers", "p50", "p90", "p99");
+        for (kind, waits) in ["light users", "whale"].into_iter().zip(&self.so_far) {
+            let _ = write!(summary, "\n{kind:>12}{:>9}", waits.len());
+            let mut waits = waits.clone();
+            waits.sort_unstable();
+            for percent in [50, 90, 99] {
+                let _ = write!(summary, "{:>9}", in_seconds(percentile(&waits, percent)));
+            }
+        }
+        summary
+    }
 }
 
-/// The median, the lower of two in the middle; the list is empty afterwards.
-fn median(values: &mut Vec<Duration>) -> Option<Duration> {
-    values.sort_unstable();
-    let median = values.get(values.len().saturating_sub(1) / 2).copied();
-    values.clear();
-    median
+/// The least value that so many percent do not exceed; nothing of nobody.
+fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied()
+}
+
+fn in_seconds(wait: Option<Duration>) -> String {
+    wait.map_or_else(|| "-".to_owned(), |wait| format!("{:.2} s", wait.as_secs_f64()))
 }
 
 // === impl Column ===
@@ -128,7 +156,7 @@ mod tests {
         board.received(0, 12);
         board.received(1, 33);
         for wait in [0.9, 0.1, 0.35] {
-            board.first_token(secs(wait));
+            board.first_token(Kind::Light, secs(wait));
         }
         board.failed();
         let table = format!("{}\n{}", board.header(), board.row(secs(1.0)));
@@ -140,10 +168,26 @@ tokens/s of each user; first token: the light users' median
     }
 
     #[test]
+    fn the_summary_tells_of_all_first_tokens_by_kind() {
+        let mut board = board();
+        for i in 1..=100 {
+            board.first_token(Kind::Light, secs(f64::from(i) / 100.0));
+        }
+        board.row(secs(1.0));
+        let empty = "\
+first token   answers      p50      p90      p99
+ light users      100   0.50 s   0.90 s   0.99 s
+       whale        0        -        -        -";
+        assert_eq!(board.summary(), empty);
+        board.first_token(Kind::Whale, secs(12.3));
+        assert!(board.summary().ends_with("       whale        1  12.30 s  12.30 s  12.30 s"));
+    }
+
+    #[test]
     fn each_line_counts_from_the_line_before_and_per_second() {
         let mut board = board();
         board.received(2, 50);
-        board.first_token(secs(1.0));
+        board.first_token(Kind::Light, secs(1.0));
         board.failed();
         board.row(secs(1.0));
         board.received(2, 50);
@@ -153,10 +197,11 @@ tokens/s of each user; first token: the light users' median
     }
 
     #[test]
-    fn of_an_even_number_of_waits_the_lower_middle_one_is_the_median() {
-        let mut waits = vec![secs(4.0), secs(1.0), secs(3.0), secs(2.0)];
-        assert_eq!(median(&mut waits), Some(secs(2.0)));
-        assert_eq!(median(&mut waits), None);
+    fn a_percentile_is_one_of_the_values() {
+        let waits = [1.0, 2.0, 3.0, 4.0].map(secs);
+        let found = [1, 25, 26, 50, 99, 100].map(|percent| percentile(&waits, percent));
+        assert_eq!(found, [1.0, 1.0, 2.0, 2.0, 4.0, 4.0].map(secs).map(Some));
+        assert_eq!(percentile(&[], 50), None);
     }
 
     #[test]
@@ -173,7 +218,7 @@ tokens/s of each user; first token: the light users' median
     fn the_table_of_the_demo_fits_in_100_columns() {
         let names = ["whale", "alice", "bob", "carol", "dave"];
         let mut board = Scoreboard::new(names.map(str::to_owned).to_vec());
-        board.first_token(secs(1_000.0));
+        board.first_token(Kind::Light, secs(1_000.0));
         assert!(board.header().lines().all(|line| line.len() <= 100));
         assert!(board.row(secs(86_400.0)).len() <= 100);
     }
