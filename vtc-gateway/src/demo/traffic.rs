@@ -52,8 +52,9 @@ pub struct Whale {
     pub in_flight: usize,
     /// Tokens of each prompt.
     pub prompt_tokens: u32,
-    /// Tokens of each answer.
-    pub output_tokens: u32,
+    /// Tokens of an answer: each time anything in this range, which must not be empty. Were all as long, they would
+    /// end all at once, again and again.
+    pub output_tokens: RangeInclusive<u32>,
 }
 
 /// Users who ask one short thing at a time.
@@ -72,13 +73,18 @@ pub struct Light {
 // === impl Traffic ===
 
 impl Traffic {
-    /// The traffic of the demo: a whale with so many requests in flight, of which an A10G pod holds 9 at once,
+    /// The traffic of the demo: a whale with so many requests in flight, of which an A10G pod holds some 9 at once,
     /// against alice, bob, carol and dave.
     #[must_use]
     pub fn demo(model: impl Into<String>, in_flight: usize) -> Self {
         Self {
             model: model.into(),
-            whale: Whale { name: "whale".to_owned(), in_flight, prompt_tokens: 768, output_tokens: 256 },
+            whale: Whale {
+                name: "whale".to_owned(),
+                in_flight,
+                prompt_tokens: 768,
+                output_tokens: 128..=384,
+            },
             light: Light {
                 names: ["alice", "bob", "carol", "dave"].map(str::to_owned).to_vec(),
                 every: Duration::from_secs(1),
@@ -149,7 +155,7 @@ async fn keep_asking(asker: &Asker, whale: &Whale, board: &RefCell<Scoreboard>) 
         let question = Question {
             user: &whale.name,
             prompt: text::prompt(fastrand::u64(..), whale.prompt_tokens),
-            output_tokens: whale.output_tokens,
+            output_tokens: fastrand::u32(whale.output_tokens.clone()),
         };
         let asked = asker.ask(&question, |arrival| {
             let mut board = board.borrow_mut();
@@ -302,6 +308,7 @@ mod tests {
     #[test]
     fn a_pod_holds_nine_of_the_whales_requests() {
         let Whale { prompt_tokens, output_tokens, .. } = Traffic::demo("llama", 1).whale;
-        assert_eq!(Profile::a10g().limits.kv_pool / (prompt_tokens + output_tokens), 9);
+        let on_average = prompt_tokens + (output_tokens.start() + output_tokens.end()) / 2;
+        assert_eq!(Profile::a10g().limits.kv_pool / on_average, 9);
     }
 }

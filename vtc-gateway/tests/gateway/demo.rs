@@ -50,3 +50,23 @@ async fn the_three_lines_that_the_demo_shows_can_be_pasted() {
     demo.terminate().await;
     assert_eq!(demo.exit_code().await, Some(0));
 }
+
+#[actix_web::test]
+async fn traffic_of_a_second_ends_with_what_came_of_it() {
+    let arguments = ["demo", "--listen", "127.0.0.1:0", "--traffic", "--seconds", "1", "--whale", "2"];
+    let mut demo = Binary::start(&arguments, &[]);
+    let mut lines = Vec::new();
+    while let Some(line) = demo.line().await {
+        lines.push(line);
+    }
+    let whale = lines.last().unwrap();
+    let figures: Vec<_> = whale.split_whitespace().collect();
+    assert_eq!(figures[..2], ["whale", "2"], "both of its requests have begun: {lines:#?}");
+    assert_eq!(demo.exit_code().await, Some(0));
+}
+
+#[actix_web::test]
+async fn a_queue_that_there_is_not_is_named() {
+    let refused = Binary::refused(&["demo", "--listen", "127.0.0.1:0", "--queue", "lottery"], &[]).await;
+    assert!(refused.contains("none or one of fcfs, vtc-fair"), "{refused}");
+}
