@@ -8,6 +8,8 @@
 mod call;
 #[path = "real_pods/stage.rs"]
 mod stage;
+#[path = "real_pods/turns.rs"]
+mod turns;
 
 use serde_json::{Value, json};
 

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::call::Call;
 
 /// Keeps a test from hanging; nothing is expected to take so long.
-const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_secs(120);
 /// The pods' names.
 const PODS: [&str; 2] = ["a", "b"];
 
@@ -86,11 +86,20 @@ impl Stage {
 
     /// With settings by environment variables.
     pub async fn set(variables: &[(&str, &str)]) -> Self {
+        Self::started(variables, &[]).await
+    }
+
+    /// With a queue of that discipline before the pods, which get a request at a time.
+    pub async fn queued(discipline: &str) -> Self {
+        Self::started(&[], &["--queue", discipline, "--pod-max-running", "1"]).await
+    }
+
+    async fn started(variables: &[(&str, &str)], flags: &[&str]) -> Self {
         let mut cast = CAST.lock().await;
         let pods = &cast.get_or_insert_with(Cast::gather).pods;
         let mut command = Command::new(env!("CARGO_BIN_EXE_vtc-gateway"));
         command.env_clear().env("RUST_LOG", "warn").envs(variables.iter().copied());
-        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(flags);
         for (name, pod) in PODS.iter().zip(pods) {
             command.arg("--pod").arg(format!("{name}={}", pod.url));
         }
@@ -113,6 +122,16 @@ impl Stage {
     /// Makes one call.
     pub fn call(&mut self, call: Call) -> Value {
         self.calls(vec![call]).remove(0)
+    }
+
+    /// Where the gateway is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How the gateway's queues stand.
+    pub async fn queues(&self) -> Value {
+        serde_json::from_str(&get(&format!("{}/v1/vtc/queues", self.url)).await).unwrap()
     }
 
     /// Where one of the pods is.
