@@ -18,7 +18,7 @@ const QUESTIONS: usize = 6;
 const ANSWER: u32 = 64;
 
 /// What one question of the light user's met.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Turn {
     /// Requests of the whale's that began between its arrival and its own beginning.
     passed: usize,
@@ -78,7 +78,12 @@ async fn turns(discipline: &str) -> Vec<Turn> {
     stage.idle().await;
     let queues = stage.queues().await;
     assert_eq!((waiting(&queues), &queues["pools"][0]["running"]), (0, &json!(0)));
-    println!("{discipline}, {IN_FLIGHT} in flight against 1, two pods with a slot each: {turns:.1?}");
+    let passed: Vec<_> = turns.iter().map(|turn| turn.passed).collect();
+    let waits: Vec<_> = turns.iter().map(|turn| turn.wait).collect();
+    println!(
+        "{discipline}, {IN_FLIGHT} in flight against 1, two pods with a slot each: {passed:?} went first, \
+         which took {waits:.0?} ms"
+    );
     turns
 }
 
