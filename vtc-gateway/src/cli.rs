@@ -59,6 +59,10 @@ pub struct DemoArgs {
     /// Who goes next when the pods are full: fcfs, vtc-fair, vtc-pred, vtc-max-fair, lcf or drr; with none the pods decide.
     #[arg(long, value_name = "NAME", default_value = "vtc-fair")]
     pub queue: String,
+    /// With a queue: the most requests of one user that run. The pods hold some 27 of the whale's, so that with 24
+    /// whoever else comes finds room.
+    #[arg(long, value_name = "N", default_value_t = 24)]
+    pub user_max_running: usize,
     /// Also send traffic: a whale and some light users, and a line a second of who gets what.
     #[arg(long)]
     pub traffic: bool,

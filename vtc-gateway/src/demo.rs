@@ -40,8 +40,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
         pods: pods.iter().map(setting).collect(),
         queue: QueueSetting {
             discipline: args.queue.clone(),
-            // The pods hold some 27 requests of the whale. Whoever else comes finds room.
-            max_running_per_user: Some(24),
+            max_running_per_user: Some(args.user_max_running),
             pod_max_tokens: Some(Profile::a10g().limits.kv_pool.into()),
             ..QueueSetting::default()
         },

@@ -189,3 +189,12 @@ fn every_mistake_about_the_queue_is_named() {
     assert!(bad("bob = 0.5", "bob = 0").contains("queue.weights.bob: \"0\""));
     assert!(bad("\"profiled\"", "\"cheap\"").contains("cheap"));
 }
+
+#[test]
+fn the_file_that_the_readme_shows_is_one() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (file, _) = rest.split_once("```").unwrap();
+    let settings = settings(file, &[]).unwrap();
+    assert_eq!(settings.queue.unwrap().dispatcher.discipline, "vtc-fair");
+}
