@@ -2,6 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
+use compact_str::CompactString;
 use hashbrown::HashTable;
 use slab::Slab;
 
@@ -16,7 +17,7 @@ pub(super) type UserIndex = u32;
 #[derive(Debug)]
 pub(super) struct User {
     /// None: the account of all for whom there is no account.
-    name: Option<Box<str>>,
+    name: Option<CompactString>,
     /// The name's key: it is hashed once, when a request comes.
     key: u64,
     /// What it was charged and lifted to. It counts as the ledger's floor, if that is higher.
@@ -44,8 +45,8 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Users {
     slots: Slab<User>,
-    /// Where each is, by the key of its name: names are in the accounts, so that this is small enough to be cached. Its
-    /// order decides nothing.
+    /// Where each is, by the key of its name: names are in the accounts, up to 24 bytes in place, so that this is small
+    /// enough to be cached. Its order decides nothing.
     by_name: HashTable<UserIndex>,
     shared: Option<UserIndex>,
 }
@@ -56,7 +57,7 @@ const KEPT: usize = 1024;
 // === impl User ===
 
 impl User {
-    const fn new(name: Option<Box<str>>, key: u64) -> Self {
+    const fn new(name: Option<CompactString>, key: u64) -> Self {
         let (counter, base, line) = (Counter::ZERO, Counter::ZERO, Line::EMPTY);
         Self { name, key, counter, base, tie: None, line, running: 0, noted: None }
     }
