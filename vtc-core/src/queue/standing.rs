@@ -35,6 +35,12 @@ impl<R> FairQueue<R> {
         self.bytes
     }
 
+    /// Whether somebody waits who may go: [`pop`](FairQueue::pop) would ask for a place. O(log users).
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        self.ledger.next().is_some()
+    }
+
     /// How many users are known: those with a request, and those whose counter still matters. O(1).
     #[must_use]
     pub fn known_users(&self) -> usize {
