@@ -337,10 +337,12 @@ impl<R> FairQueue<R> {
         self.deadlines.earliest().map(|(deadline, _)| deadline)
     }
 
-    /// Forgets all users whose counter can no longer matter. Every call forgets some, so that none takes long; this is for
-    /// quiet times, in which no call comes. O(log users) each.
+    /// Forgets all users whose counter can no longer matter, and if nothing waits or runs, gives back the memory that a
+    /// crowd of users took. Every call forgets some, so that none takes long; this is for quiet times, in which no call
+    /// comes. O(log users) each.
     pub fn tidy(&mut self) {
         self.ledger.forget(usize::MAX);
+        self.ledger.compact();
     }
 
     /// Which limit one more request of so many bytes would pass.

@@ -71,7 +71,7 @@ impl<R> FairQueue<R> {
 
     /// The users that are known, in no particular order; the shared account's name is empty.
     pub fn users(&self) -> impl Iterator<Item = (&str, Standing)> {
-        self.ledger.users.iter().map(|user| (user.name().as_str(), self.standing_of(user)))
+        self.ledger.users.iter().map(|(_, user)| (user.name().as_str(), self.standing_of(user)))
     }
 
     fn standing_of(&self, user: &User) -> Standing {

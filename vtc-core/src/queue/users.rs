@@ -1,5 +1,6 @@
 //! The users that the queue knows, found by name.
 
+use std::mem;
 use std::ops::{Index, IndexMut};
 
 use compact_str::CompactString;
@@ -10,7 +11,8 @@ use super::counter::Counter;
 use super::requests::Line;
 use crate::predict::UserName;
 
-/// Where a user is. Good while the user has a request, and while it is the one that left the order last.
+/// Where a user is. Good until it is forgotten, or until accounts move closer together, as they may when nobody has a
+/// request.
 pub(super) type UserIndex = u32;
 
 /// A user's account.
@@ -80,8 +82,8 @@ impl Users {
         self.slots.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
-        self.slots.iter().map(|(_, user)| user)
+    pub(super) fn iter(&self) -> impl Iterator<Item = (UserIndex, &User)> {
+        self.slots.iter().map(|(index, user)| (index as UserIndex, user))
     }
 
     /// The account that a user of this name has, or would share as one more than `limit`.
@@ -116,6 +118,29 @@ impl Users {
         }
         if self.slots.is_empty() && self.slots.capacity() > KEPT {
             (self.slots, self.by_name) = (Slab::new(), HashTable::new());
+        }
+    }
+
+    /// Whether a crowd took much more room than is needed now.
+    pub(super) fn are_sparse(&self) -> bool {
+        self.slots.capacity() > KEPT.max(4 * self.len())
+    }
+
+    /// Gives back the room that is not needed: accounts move. Says from where and to where.
+    pub(super) fn compact(&mut self, mut moved: impl FnMut(UserIndex, UserIndex)) {
+        let before = mem::take(&mut self.slots);
+        self.slots.reserve_exact(before.len());
+        self.by_name = HashTable::with_capacity(before.len());
+        for (old, user) in before {
+            let (key, is_shared) = (user.key, user.name.is_none());
+            let index = self.slots.insert(user) as UserIndex;
+            if is_shared {
+                self.shared = Some(index);
+            } else {
+                let Self { slots, by_name, .. } = self;
+                by_name.insert_unique(key, index, |index| slots[*index as usize].key);
+            }
+            moved(old as UserIndex, index);
         }
     }
 }
