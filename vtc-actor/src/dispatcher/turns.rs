@@ -51,41 +51,44 @@ impl<C: Clock> DispatcherActor<C> {
 
     /// The pools whose turn it is where that pod has room.
     pub(super) fn next_at(&self, seat: SeatKey) -> Vec<usize> {
-        self.next_among(self.fleet.pools(seat).iter().copied(), [seat])
+        let pools = self.fleet.pools(seat).iter().filter_map(|index| self.pools.get(*index));
+        self.next_among(pools, [seat])
     }
 
     /// The pools whose turn it is where these pods have room. O(pools).
     pub(super) fn next_at_all(&self, seats: impl IntoIterator<Item = SeatKey>) -> Vec<usize> {
-        self.next_among(0..self.pools.len(), seats)
+        self.next_among(self.pools.iter(), seats)
     }
 
     /// The pools whose turn it is at the pods of this one, which has had its turn or has nobody left.
     pub(super) fn behind(&self, index: usize) -> Vec<usize> {
-        let shared = self.shared_seats(index);
-        if shared.is_empty() { Vec::new() } else { self.next_at_all(shared) }
+        let Some(pool) = self.pools.get(index).filter(|pool| self.shares(pool)) else { return Vec::new() };
+        self.next_at_all(self.shared_seats(pool))
     }
 
-    fn next_among(
+    fn next_among<'a>(
         &self,
-        pools: impl Iterator<Item = usize>,
+        pools: impl Iterator<Item = &'a Pool<C>>,
         seats: impl IntoIterator<Item = SeatKey>,
-    ) -> Vec<usize> {
-        let mut free: HashSet<_> = seats.into_iter().filter(|seat| self.fleet.has_room(*seat, 0)).collect();
-        if free.is_empty() {
+    ) -> Vec<usize>
+    where
+        C: 'a,
+    {
+        let mut waiting: Vec<_> = pools.filter(|pool| pool.queue.has_next()).collect();
+        if waiting.is_empty() {
             return Vec::new();
         }
-        let mut waiting: Vec<_> =
-            pools.filter_map(|index| self.pools.get(index)).filter(|pool| pool.queue.has_next()).collect();
         waiting.sort_unstable_by_key(|pool| pool.turn());
+        let mut free: Vec<_> = seats.into_iter().filter(|seat| self.fleet.has_room(*seat, 0)).collect();
         let mut next = Vec::new();
         for pool in waiting {
+            if free.is_empty() {
+                break;
+            }
             let before = free.len();
             free.retain(|seat| !self.fleet.pools(*seat).contains(&pool.index));
             if free.len() < before {
                 next.push(pool.index);
-            }
-            if free.is_empty() {
-                break;
             }
         }
         next
@@ -93,11 +96,15 @@ impl<C: Clock> DispatcherActor<C> {
 
     /// The pods of this pool at which it is another one's turn.
     fn turns_of_others(&self, index: usize) -> HashSet<SeatKey> {
-        let mut own = self.shared_seats(index);
         let mut others = HashSet::new();
-        let Some(this) = self.pools.get(index).filter(|_| !own.is_empty()) else { return others };
-        let before = |pool: &&Pool<C>| pool.turn() < this.turn() && pool.queue.has_next();
-        for pool in self.pools.iter().filter(before) {
+        let Some(this) = self.pools.get(index).filter(|pool| self.shares(pool)) else { return others };
+        let is_before = |pool: &&Pool<C>| pool.turn() < this.turn() && pool.queue.has_next();
+        let mut before = self.pools.iter().filter(is_before).peekable();
+        if before.peek().is_none() {
+            return others;
+        }
+        let mut own: Vec<_> = self.shared_seats(this).collect();
+        for pool in before {
             others.extend(own.extract_if(.., |seat| self.fleet.pools(*seat).contains(&pool.index)));
             if own.is_empty() {
                 break;
@@ -106,10 +113,14 @@ impl<C: Clock> DispatcherActor<C> {
         others
     }
 
+    /// Whether one of its pods serves another pool too.
+    fn shares(&self, pool: &Pool<C>) -> bool {
+        self.shared_seats(pool).next().is_some()
+    }
+
     /// The pods of this pool that serve others too.
-    fn shared_seats(&self, index: usize) -> Vec<SeatKey> {
-        let seats = self.pools.get(index).map_or(&[][..], |pool| pool.pods.seats());
-        seats.iter().copied().filter(|seat| self.fleet.pools(*seat).len() > 1).collect()
+    fn shared_seats(&self, pool: &Pool<C>) -> impl Iterator<Item = SeatKey> {
+        pool.pods.seats().iter().copied().filter(|seat| self.fleet.pools(*seat).len() > 1)
     }
 }
 
