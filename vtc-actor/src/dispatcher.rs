@@ -10,7 +10,8 @@
 //! - **It knows what it is told.** A pod without a capacity takes everything, and then nobody ever waits here: requests wait
 //!   in the pod, in the pod's order. Whoever sends to the same pods past the dispatcher is not counted.
 //! - **A large request at the head holds up all** until it fits. To pass it over would let small ones keep it waiting
-//!   without end.
+//!   without end. Where a pod serves several pools, they take turns, and it holds up the others there as well.
+//! - **Each pool counts for itself.** Whoever asks for several models has a share of each, also where one pod serves them.
 //! - **Counters follow tokens as they flow**, but at most [`meter_age`](DispatcherConfig::meter_age) late.
 //!
 //! # The way of a request
