@@ -10,7 +10,8 @@
 //! - **It knows what it is told.** A pod without a capacity takes everything, and then nobody ever waits here: requests wait
 //!   in the pod, in the pod's order. Whoever sends to the same pods past the dispatcher is not counted.
 //! - **A large request at the head holds up all** until it fits. To pass it over would let small ones keep it waiting
-//!   without end.
+//!   without end. Where a pod serves several pools, they take turns, and it holds up the others there as well.
+//! - **Each pool counts for itself.** Whoever asks for several models has a share of each, also where one pod serves them.
 //! - **Counters follow tokens as they flow**, but at most [`meter_age`](DispatcherConfig::meter_age) late.
 //!
 //! # The way of a request
@@ -66,6 +67,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod alarm;
 mod capacity;
 mod config;
 mod drain_rate;
@@ -75,16 +77,18 @@ mod handle;
 mod handlers;
 mod messages;
 mod permit;
+mod placing;
 mod pool;
 mod refusal;
+mod running;
 mod snapshot;
+mod turns;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{AsyncContext, Context, SpawnHandle};
+use actix::{AsyncContext, Context};
 use vtc_core::{Clock, CoarseClock, ConfigError, Router, Tick};
 
 pub use self::capacity::{Capacity, PodReport};
@@ -97,8 +101,9 @@ pub use self::permit::{Grant, NoOtherPod, Permit};
 pub use self::refusal::Refusal;
 pub use self::snapshot::{DispatcherSnapshot, Outcomes, PodStanding, PoolSnapshot, UserStanding};
 
+use self::alarm::Alarm;
 use self::fleet::Fleet;
-use self::pool::{Desk, Pool};
+use self::pool::Pool;
 
 /// Owns the queues, and hands out permits. See the [module](self) for how.
 ///
@@ -110,20 +115,10 @@ pub struct DispatcherActor<C: Clock = CoarseClock> {
     pools: Vec<Pool<C>>,
     by_name: HashMap<Arc<str>, usize>,
     fleet: Fleet,
-    /// The pool that is asked first when room comes free. Another each time, as pods may be in several.
-    turn: usize,
+    /// How many turns the pools have had.
+    turns: u64,
     alarm: Option<Alarm>,
 }
-
-/// The one timer, for the earliest deadline.
-#[derive(Debug)]
-struct Alarm {
-    at: Tick,
-    handle: SpawnHandle,
-}
-
-/// The step of the runtime's timers: a shorter wait would be rounded up to it anyway.
-const TIMER_STEP: Duration = Duration::from_millis(1);
 
 // === impl DispatcherActor ===
 
@@ -142,7 +137,7 @@ impl<C: Clock> DispatcherActor<C> {
             pools: Vec::new(),
             by_name: HashMap::new(),
             fleet: Fleet::default(),
-            turn: 0,
+            turns: 0,
             alarm: None,
         })
     }
@@ -157,76 +152,23 @@ impl<C: Clock> DispatcherActor<C> {
         self.router.tracker().clock().now()
     }
 
-    /// Dispatches from one pool for as long as its head has room.
-    fn dispatch_from(&mut self, pool: usize, now: Tick, ctx: &mut Context<Self>) {
-        let actor = || ctx.address();
-        let Some(pool) = self.pools.get_mut(pool) else { return };
-        pool.read_meters(now, self.config.meter_age, &mut self.fleet);
-        let mut desk = Desk { router: &self.router, fleet: &mut self.fleet, actor: &actor, now };
-        while pool.dispatch(&mut desk) {}
-        pool.drain.note(now, pool.queue.waiting() > 0);
-    }
-
-    /// Room may have come free anywhere: dispatches from all pools, one request of each in turn, for as long as somebody
-    /// goes.
-    fn room_came_free(&mut self, now: Tick, ctx: &mut Context<Self>) {
-        let actor = || ctx.address();
-        for pool in &mut self.pools {
-            if pool.queue.waiting() > 0 {
-                pool.read_meters(now, self.config.meter_age, &mut self.fleet);
-            }
-        }
-        let mut desk = Desk { router: &self.router, fleet: &mut self.fleet, actor: &actor, now };
-        self.turn = if self.turn + 1 < self.pools.len() { self.turn + 1 } else { 0 };
-        let (later, first) = self.pools.split_at_mut(self.turn);
-        let mut somebody_went = true;
-        while somebody_went {
-            somebody_went = false;
-            for pool in first.iter_mut().chain(later.iter_mut()) {
-                if pool.queue.waiting() > 0 {
-                    somebody_went |= pool.dispatch(&mut desk);
-                }
-            }
-        }
-        for pool in &mut self.pools {
-            pool.drain.note(now, pool.queue.waiting() > 0);
+    /// Sets the alarm for the earliest deadline of a pool, if it is not set for an earlier one. One that comes too early
+    /// finds nothing to do and sets the next; that is less work than to move it with each request.
+    fn set_alarm(&mut self, pool: usize, now: Tick, ctx: &Context<Self>) {
+        let Some(at) = self.pools.get(pool).and_then(|pool| pool.queue.next_deadline()) else { return };
+        if self.alarm.as_ref().is_none_or(|alarm| alarm.at > at) {
+            self.alarm = Some(Alarm::set(at, now, ctx.address().downgrade()));
         }
     }
 
-    /// Sets the timer for the earliest deadline. One that comes too early finds nothing to do and sets the next; that is
-    /// less work than to move it with each request.
-    fn set_alarm(&mut self, now: Tick, ctx: &mut Context<Self>) {
-        let next = self.pools.iter().filter_map(|pool| pool.queue.next_deadline()).min();
-        if let (Some(alarm), Some(next)) = (&self.alarm, next)
-            && alarm.at <= next
-        {
-            return;
+    /// Answers those of a pool who have waited too long. Whoever stood behind them may go: the pools to dispatch from.
+    fn expire(&mut self, pool: usize, now: Tick) -> Vec<usize> {
+        if !self.pools.get_mut(pool).is_some_and(|pool| pool.expire(now)) {
+            return Vec::new();
         }
-        if let Some(Alarm { handle, .. }) = self.alarm.take() {
-            ctx.cancel_future(handle);
-        }
-        if let Some(at) = next {
-            let wait = at.since(now).max(TIMER_STEP);
-            let handle = ctx.run_later(wait, Self::ring);
-            self.alarm = Some(Alarm { at, handle });
-        }
-    }
-
-    /// The earliest deadline has come, or its time has been taken by another.
-    fn ring(&mut self, ctx: &mut Context<Self>) {
-        self.alarm = None;
-        let now = self.now();
-        for pool in 0..self.pools.len() {
-            self.expire(pool, now, ctx);
-        }
-        self.set_alarm(now, ctx);
-    }
-
-    /// Answers those of a pool who have waited too long. Whoever stood behind them may go.
-    fn expire(&mut self, pool: usize, now: Tick, ctx: &mut Context<Self>) {
-        if self.pools.get_mut(pool).is_some_and(|pool| pool.expire(now)) {
-            self.dispatch_from(pool, now, ctx);
-        }
+        let mut pools = self.behind(pool);
+        pools.push(pool);
+        pools
     }
 }
 

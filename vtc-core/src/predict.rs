@@ -15,13 +15,13 @@
 //! Predictors are built from each other:
 //!
 //! ```
-//! use vtc_core::predict::{Ask, MovingAverage, OutputPredictor, OverAll};
+//! use vtc_core::predict::{Ask, MovingAverage, OutputPredictor, OverAll, UserName};
 //!
 //! // The paper's average; for newcomers that over all users; never more than the request allows.
 //! let mut predictor = MovingAverage::new(10_000).or(OverAll::default()).capped();
-//! predictor.observe("alice", 100);
-//! predictor.observe("alice", 200);
-//! let ask = |user, max_output| Ask { user, input: 10, max_output };
+//! let ask = |user, max_output| Ask { user: UserName::new(user), input: 10, max_output };
+//! predictor.observe(&ask("alice", None), 100);
+//! predictor.observe(&ask("alice", None), 200);
 //! assert_eq!(predictor.predict(&ask("alice", None)), Some(120)); // (4 * 100 + 200) / 5
 //! assert_eq!(predictor.predict(&ask("alice", Some(50))), Some(50));
 //! assert_eq!(predictor.predict(&ask("bob", None)), Some(120));
@@ -35,6 +35,7 @@ mod combine;
 mod moving_average;
 mod quantile;
 mod recent;
+mod user_name;
 
 use std::fmt;
 
@@ -42,14 +43,15 @@ pub use self::combine::{AsAllowed, Capped, Or};
 pub use self::moving_average::{MovingAverage, OverAll};
 pub use self::quantile::Quantile;
 pub use self::recent::RecentUsers;
+pub use self::user_name::UserName;
 
 /// Guesses output lengths, and learns from those that came.
 pub trait OutputPredictor: fmt::Debug + Send {
     /// How many tokens the answer will have; `None` if there is nothing to go by.
     fn predict(&self, ask: &Ask<'_>) -> Option<u64>;
 
-    /// An answer to this user had so many tokens.
-    fn observe(&mut self, user: &str, output: u64);
+    /// The answer to this had so many tokens.
+    fn observe(&mut self, ask: &Ask<'_>, output: u64);
 
     /// This one, and where it has nothing to go by, the other.
     fn or<P: OutputPredictor>(self, other: P) -> Or<Self, P>
@@ -72,7 +74,7 @@ pub trait OutputPredictor: fmt::Debug + Send {
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
     /// Who asks.
-    pub user: &'a str,
+    pub user: UserName<'a>,
     /// Tokens that will be read.
     pub input: u64,
     /// The most tokens that may be written, if the request says so.
@@ -84,7 +86,7 @@ impl<P: OutputPredictor + ?Sized> OutputPredictor for Box<P> {
         (**self).predict(ask)
     }
 
-    fn observe(&mut self, user: &str, output: u64) {
-        (**self).observe(user, output);
+    fn observe(&mut self, ask: &Ask<'_>, output: u64) {
+        (**self).observe(ask, output);
     }
 }

@@ -145,7 +145,7 @@ pub use self::standing::Standing;
 use self::users::UserIndex;
 use crate::clock::Tick;
 use crate::cost::{LinearCost, ServiceCost, Usage};
-use crate::predict::{Ask, MovingAverage, OutputPredictor};
+use crate::predict::{Ask, MovingAverage, OutputPredictor, UserName};
 
 /// Requests that wait, and who goes next. See the [module](self) for how it works and how it is used.
 ///
@@ -265,11 +265,12 @@ impl<R> FairQueue<R> {
     /// # Errors
     /// It would pass a limit: here it is back, and nothing has changed.
     pub fn push(&mut self, arrival: Arrival<'_, R>) -> Result<RequestId, Refused<R>> {
-        let found = self.ledger.users.find(arrival.user, self.limits.users);
+        let name = UserName::new(arrival.user);
+        let found = self.ledger.users.find(name, self.limits.users);
         if let Some(reason) = self.full(found, arrival.bytes) {
             return Err(Refused { payload: arrival.payload, reason });
         }
-        let user = found.unwrap_or_else(|| self.ledger.users.open(arrival.user, self.limits.users));
+        let user = found.unwrap_or_else(|| self.ledger.users.open(name, self.limits.users));
         let number = self.arrivals;
         self.arrivals += 1;
         self.bytes += arrival.bytes;
@@ -336,10 +337,12 @@ impl<R> FairQueue<R> {
         self.deadlines.earliest().map(|(deadline, _)| deadline)
     }
 
-    /// Forgets all users whose counter can no longer matter. Every call forgets some, so that none takes long; this is for
-    /// quiet times, in which no call comes. O(log users) each.
+    /// Forgets all users whose counter can no longer matter, and if nothing waits or runs, gives back the memory that a
+    /// crowd of users took. Every call forgets some, so that none takes long; this is for quiet times, in which no call
+    /// comes. O(log users) each.
     pub fn tidy(&mut self) {
         self.ledger.forget(usize::MAX);
+        self.ledger.compact();
     }
 
     /// Which limit one more request of so many bytes would pass.

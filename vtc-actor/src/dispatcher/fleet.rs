@@ -35,8 +35,8 @@ struct Seat {
     report: PodReport,
     /// A request had to leave it. It gets nothing new until a pool lists it again.
     suspect: bool,
-    /// How many pools list it.
-    pools: usize,
+    /// The pools that list it; one twice, while it sets its pods.
+    pools: Vec<usize>,
 }
 
 // === impl PoolPod ===
@@ -53,12 +53,12 @@ impl PoolPod {
 
 impl Fleet {
     /// A pool lists a pod, which is thereby cleared of suspicion.
-    pub(super) fn list(&mut self, listed: &PoolPod) -> SeatKey {
+    pub(super) fn list(&mut self, listed: &PoolPod, pool: usize) -> SeatKey {
         let PoolPod { pod, capacity } = listed;
         let key = self.by_name.get(pod.name()).copied().unwrap_or_else(|| {
-            let (held, report) = (Held::default(), PodReport::default());
+            let (held, report, pools) = (Held::default(), PodReport::default(), Vec::new());
             let seat =
-                Seat { pod: Arc::clone(pod), capacity: *capacity, held, report, suspect: false, pools: 0 };
+                Seat { pod: Arc::clone(pod), capacity: *capacity, held, report, suspect: false, pools };
             let key = self.seats.insert(seat);
             self.by_name.insert(pod.name().into(), key);
             key
@@ -67,14 +67,23 @@ impl Fleet {
             seat.pod = Arc::clone(pod);
             seat.capacity = *capacity;
             seat.suspect = false;
-            seat.pools += 1;
+            seat.pools.push(pool);
         }
         key
     }
 
     /// A pool lists it no more.
-    pub(super) fn unlist(&mut self, key: SeatKey) {
-        self.change(key, |seat| seat.pools -= 1);
+    pub(super) fn unlist(&mut self, key: SeatKey, pool: usize) {
+        self.change(key, |seat| {
+            if let Some(at) = seat.pools.iter().position(|lister| *lister == pool) {
+                seat.pools.swap_remove(at);
+            }
+        });
+    }
+
+    /// The pools that list it.
+    pub(super) fn pools(&self, key: SeatKey) -> &[usize] {
+        self.seats.get(key).map_or(&[], |seat| &seat.pools)
     }
 
     /// Whether a request of so many tokens has room there.
@@ -107,11 +116,11 @@ impl Fleet {
         self.change(key, |seat| seat.suspect = true);
     }
 
-    /// What the pod of that name says of itself; a pod that is not known says nothing.
-    pub(super) fn report(&mut self, name: &str, report: PodReport) {
-        if let Some(&key) = self.by_name.get(name) {
-            self.change(key, |seat| seat.report = report);
-        }
+    /// What the pod of that name says of itself: which it is. A pod that is not known says nothing.
+    pub(super) fn report(&mut self, name: &str, report: PodReport) -> Option<SeatKey> {
+        let key = self.by_name.get(name).copied()?;
+        self.change(key, |seat| seat.report = report);
+        Some(key)
     }
 
     /// All pods, ordered by name.
@@ -125,7 +134,7 @@ impl Fleet {
     fn change(&mut self, key: SeatKey, change: impl FnOnce(&mut Seat)) {
         let Some(seat) = self.seats.get_mut(key) else { return };
         change(seat);
-        if seat.pools == 0 && seat.held.running == 0 {
+        if seat.pools.is_empty() && seat.held.running == 0 {
             self.by_name.remove(self.seats.remove(key).pod.name());
         }
     }
@@ -141,7 +150,7 @@ impl Seat {
             tokens: self.held.tokens,
             capacity: self.capacity,
             report: self.report,
-            listed: self.pools > 0,
+            listed: !self.pools.is_empty(),
             suspect: self.suspect,
         }
     }

@@ -6,6 +6,7 @@ use actix::{Actor, Context, Handler, MessageResult};
 use vtc_core::{Clock, Pod};
 
 use super::DispatcherActor;
+use super::alarm::Ring;
 use super::drain_rate::SOONEST;
 use super::messages::{Cancel, Ended, Enqueue, GetQueues, Move, ReportPod, SetPool};
 use super::pool::Pool;
@@ -29,18 +30,20 @@ impl<C: Clock> Handler<Enqueue<C>> for DispatcherActor<C> {
         };
         let now = self.now();
         // Whoever has waited too long takes nobody's place.
-        self.expire(index, now, ctx);
+        let may_go = self.expire(index, now);
+        self.dispatch(may_go, now, ctx);
         let longest_wait = waiter.request.longest_wait.or(self.config.longest_wait);
         let deadline = longest_wait.map(|wait| waiter.asked.saturating_add(wait));
         if let Some(pool) = self.pools.get_mut(index) {
             // The level at which a user comes in is that of now.
             pool.read_meters(now, self.config.meter_age, &mut self.fleet);
-            pool.enqueue(waiter, deadline, &self.router);
+            pool.enqueue(waiter, deadline, &self.router, now);
         }
-        self.dispatch_from(index, now, ctx);
+        self.dispatch(vec![index], now, ctx);
         // After it had its chance: a request that may not wait at all.
-        self.expire(index, now, ctx);
-        self.set_alarm(now, ctx);
+        let may_go = self.expire(index, now);
+        self.dispatch(may_go, now, ctx);
+        self.set_alarm(index, now, ctx);
     }
 }
 
@@ -51,10 +54,10 @@ impl<C: Clock> Handler<Cancel> for DispatcherActor<C> {
         // Nothing: it was refused, or it was closed when it came.
         let Some(spot) = spot.get() else { return };
         if self.pools.get_mut(spot.pool).is_some_and(|pool| pool.cancel(spot.id)) {
-            let now = self.now();
             // It may have been what did not fit.
-            self.dispatch_from(spot.pool, now, ctx);
-            self.set_alarm(now, ctx);
+            let mut pools = self.behind(spot.pool);
+            pools.push(spot.pool);
+            self.dispatch(pools, self.now(), ctx);
         }
     }
 }
@@ -63,11 +66,12 @@ impl<C: Clock> Handler<Ended> for DispatcherActor<C> {
     type Result = ();
 
     fn handle(&mut self, Ended { key, ending }: Ended, ctx: &mut Context<Self>) {
-        let now = self.now();
-        if let Some(pool) = self.pools.get_mut(key.pool) {
-            pool.end(key, ending, &mut self.fleet);
-        }
-        self.room_came_free(now, ctx);
+        let Some(pool) = self.pools.get_mut(key.pool) else { return };
+        let Some(seat) = pool.end(key, ending, &mut self.fleet) else { return };
+        let mut pools = self.next_at(seat);
+        // Its user may have had as much running as it may, and counters have changed.
+        pools.push(key.pool);
+        self.dispatch(pools, self.now(), ctx);
     }
 }
 
@@ -96,11 +100,10 @@ impl<C: Clock> Handler<SetPool> for DispatcherActor<C> {
                 index
             }
         };
-        if let Some(pool) = self.pools.get_mut(index) {
-            pool.set_pods(pods, &mut self.fleet);
-        }
-        let now = self.now();
-        self.room_came_free(now, ctx);
+        let Some(pool) = self.pools.get_mut(index) else { return };
+        let before = pool.set_pods(pods, &mut self.fleet);
+        let seats: Vec<_> = pool.pods.seats().iter().chain(before.seats()).copied().collect();
+        self.dispatch(self.next_at_all(seats), self.now(), ctx);
     }
 }
 
@@ -108,9 +111,23 @@ impl<C: Clock> Handler<ReportPod> for DispatcherActor<C> {
     type Result = ();
 
     fn handle(&mut self, ReportPod { pod, report }: ReportPod, ctx: &mut Context<Self>) {
-        self.fleet.report(&pod, report);
+        if let Some(seat) = self.fleet.report(&pod, report) {
+            self.dispatch(self.next_at(seat), self.now(), ctx);
+        }
+    }
+}
+
+impl<C: Clock> Handler<Ring> for DispatcherActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, _: Ring, ctx: &mut Context<Self>) {
+        self.alarm = None;
         let now = self.now();
-        self.room_came_free(now, ctx);
+        for index in 0..self.pools.len() {
+            let may_go = self.expire(index, now);
+            self.dispatch(may_go, now, ctx);
+            self.set_alarm(index, now, ctx);
+        }
     }
 }
 

@@ -1,33 +1,33 @@
-//! One pool: its queue, its pods, and the requests of it that run.
+//! One pool: its queue, its pods, the requests of it that run, and who is there.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use slab::Slab;
-use vtc_core::queue::{Dispatched, Head, RequestId, Weight};
-use vtc_core::{Arrival, Clock, FairQueue, MeterReader, Pod, PodTable, RouteRequest, Router, Tick, Ticket};
-use vtc_core::{UnknownPolicy, meter};
+use vtc_core::queue::{Dispatched, RequestId, Weight};
+use vtc_core::{Arrival, Clock, FairQueue, Pod, Router, Tick, meter};
 
 use super::DispatcherActor;
 use super::drain_rate::{DrainRate, SOONEST};
 use super::fleet::{Fleet, PoolPod, SeatKey};
 use super::messages::{Spot, Waiter};
 use super::permit::{Ending, Grant, Permit, RunningKey};
+use super::placing::{Placed, PoolPods, policy};
 use super::refusal::Refusal;
+use super::running::{Running, RunningRequests};
 use super::snapshot::Outcomes;
 
 pub(super) struct Pool<C: Clock> {
     pub(super) name: Arc<str>,
     /// Its place among the pools.
-    index: usize,
+    pub(super) index: usize,
+    /// When it had its last turn: the number of that turn, 0 before the first.
+    pub(super) turn: u64,
     pub(super) queue: FairQueue<Waiter<C>>,
-    /// Its pods, ordered by name, and their seats, in the same order.
-    table: PodTable,
-    seats: Vec<SeatKey>,
-    running: Slab<Running>,
+    pub(super) pods: PoolPods,
+    running: RunningRequests,
     /// Users with something that waits or runs.
     pub(super) present: HashMap<Arc<str>, Present>,
     pub(super) drain: DrainRate,
@@ -44,37 +44,17 @@ pub(super) struct Present {
     requests: usize,
 }
 
-/// A request that runs.
-#[derive(Debug)]
-struct Running {
-    id: RequestId,
-    user: Option<Arc<str>>,
-    policy: Option<Cow<'static, str>>,
-    seat: SeatKey,
-    /// Tokens that it holds there.
-    input: u64,
-    output: u64,
-    meter: MeterReader,
-}
-
 /// What a dispatch needs beside its pool.
 pub(super) struct Desk<'a, C: Clock> {
     pub(super) router: &'a Router<C>,
     pub(super) fleet: &'a mut Fleet,
+    /// The pods at which it is another pool's turn.
+    pub(super) others: &'a HashSet<SeatKey>,
     pub(super) actor: &'a dyn Fn() -> Addr<DispatcherActor<C>>,
     pub(super) now: Tick,
 }
 
-/// Where a request goes.
-struct Placed<C: Clock> {
-    ticket: Ticket<C>,
-    policy: &'static str,
-    seat: SeatKey,
-    input: u64,
-    output: u64,
-}
-
-/// Room for so many is kept when the last one has left.
+/// Room for so many users is kept when the last one has left.
 const KEPT: usize = 1024;
 
 // === impl Pool ===
@@ -84,10 +64,10 @@ impl<C: Clock> Pool<C> {
         Self {
             name,
             index,
+            turn: 0,
             queue,
-            table: PodTable::default(),
-            seats: Vec::new(),
-            running: Slab::new(),
+            pods: PoolPods::default(),
+            running: RunningRequests::default(),
             present: HashMap::new(),
             drain: DrainRate::default(),
             outcomes: Outcomes::default(),
@@ -95,24 +75,32 @@ impl<C: Clock> Pool<C> {
         }
     }
 
-    /// Puts these pods in force, instead of those before.
-    pub(super) fn set_pods(&mut self, mut pods: Vec<PoolPod>, fleet: &mut Fleet) {
+    /// Puts these pods in force, instead of those before, whose seats it returns.
+    pub(super) fn set_pods(&mut self, mut pods: Vec<PoolPod>, fleet: &mut Fleet) -> PoolPods {
         pods.sort_by(|a, b| a.pod.name().cmp(b.pod.name()));
         pods.dedup_by(|later, first| later.pod.name() == first.pod.name());
         // Those that stay are listed twice for a moment, so that none is taken away in between.
-        let seats = pods.iter().map(|pod| fleet.list(pod)).collect();
-        for seat in std::mem::replace(&mut self.seats, seats) {
-            fleet.unlist(seat);
+        let seats = pods.iter().map(|pod| fleet.list(pod, self.index)).collect();
+        let pods = PoolPods::new(pods.into_iter().map(|listed| listed.pod), seats);
+        let before = mem::replace(&mut self.pods, pods);
+        for seat in before.seats() {
+            fleet.unlist(*seat, self.index);
         }
-        self.table = PodTable::new(pods.into_iter().map(|listed| listed.pod));
+        before
     }
 
     /// Takes a request in, or refuses it.
-    pub(super) fn enqueue(&mut self, waiter: Waiter<C>, deadline: Option<Tick>, router: &Router<C>) {
+    pub(super) fn enqueue(
+        &mut self,
+        waiter: Waiter<C>,
+        deadline: Option<Tick>,
+        router: &Router<C>,
+        now: Tick,
+    ) {
         if let Err(unknown) = policy(router, waiter.request.policy.as_deref()) {
             return waiter.refuse(unknown.into());
         }
-        if self.table.is_empty() {
+        if self.pods.is_empty() {
             return waiter.refuse(Refusal::NoPods { retry_after: SOONEST });
         }
         let (spot, user) = (Arc::clone(&waiter.spot), waiter.request.user.clone());
@@ -130,7 +118,7 @@ impl<C: Clock> Pool<C> {
             Ok(id) => id,
             Err(refused) => {
                 self.outcomes.refused += 1;
-                let retry_after = self.drain.retry_after(self.queue.waiting());
+                let retry_after = self.retry_after(now);
                 return refused.payload.refuse(Refusal::Full { reason: refused.reason, retry_after });
             }
         };
@@ -143,8 +131,10 @@ impl<C: Clock> Pool<C> {
 
     /// Dispatches whoever goes next, if there is room. Says whether somebody went.
     pub(super) fn dispatch(&mut self, desk: &mut Desk<'_, C>) -> bool {
-        let Self { queue, table, seats, .. } = self;
-        let Some(dispatched) = queue.pop(|head| place(head, table, seats, desk)) else { return false };
+        let Self { queue, pods, .. } = self;
+        let open = |seat| !desk.others.contains(&seat);
+        let placed = queue.pop(|head| pods.place(head, open, desk.router, desk.fleet));
+        let Some(dispatched) = placed else { return false };
         let Dispatched { id, place, prepaid, counter, payload: waiter } = dispatched;
         let Placed { ticket, policy, seat, input, output } = place;
         desk.fleet.take(seat, input.saturating_add(output));
@@ -183,17 +173,14 @@ impl<C: Clock> Pool<C> {
             return;
         }
         self.metered = now;
-        for (_, running) in &mut self.running {
+        for running in self.running.iter_mut() {
             running.read_meter(&mut self.queue, fleet);
         }
     }
 
-    /// A running request has ended. Nothing happens if it does not run.
-    pub(super) fn end(&mut self, key: RunningKey, ending: Ending, fleet: &mut Fleet) {
-        if self.running.get(key.slot).is_none_or(|running| running.id != key.id) {
-            return;
-        }
-        let mut running = self.running.remove(key.slot);
+    /// A running request has ended: where it ran. Nothing happens if it does not run.
+    pub(super) fn end(&mut self, key: RunningKey, ending: Ending, fleet: &mut Fleet) -> Option<SeatKey> {
+        let mut running = self.running.remove(key)?;
         running.read_meter(&mut self.queue, fleet);
         fleet.give_back(running.seat, running.tokens());
         let count = match ending {
@@ -221,9 +208,7 @@ impl<C: Clock> Pool<C> {
         };
         *count += 1;
         self.leave(running.user.as_deref());
-        if self.running.is_empty() && self.running.capacity() > KEPT {
-            self.running = Slab::new();
-        }
+        Some(running.seat)
     }
 
     /// A running request has to leave its pod: for which other? It holds its place there already.
@@ -234,23 +219,10 @@ impl<C: Clock> Pool<C> {
         router: &Router<C>,
         fleet: &mut Fleet,
     ) -> Option<Arc<Pod>> {
-        let running = self.running.get_mut(key.slot).filter(|running| running.id == key.id)?;
+        let running = self.running.get_mut(key)?;
         fleet.suspect(running.seat);
+        let (pod, seat) = self.pods.another(running, avoid, router, fleet)?;
         let tokens = running.tokens();
-        let others = |room: bool| {
-            let pods = self.table.pods().iter().zip(&self.seats);
-            let others = pods.filter(|(pod, seat)| {
-                **seat != running.seat
-                    && !avoid.iter().any(|name| **name == *pod.name())
-                    && (!room || fleet.has_room(**seat, tokens))
-            });
-            PodTable::new(others.map(|(pod, _)| Arc::clone(pod)))
-        };
-        let roomy = others(true);
-        let candidates = if roomy.is_empty() { others(false) } else { roomy };
-        let policy = policy(router, running.policy.as_deref()).ok()?;
-        let pod = Arc::clone(router.choose(&candidates, policy, running.user.as_deref())?);
-        let seat = seat_of(&self.table, &self.seats, pod.name())?;
         fleet.give_back(running.seat, tokens);
         fleet.take(seat, tokens);
         running.seat = seat;
@@ -271,7 +243,7 @@ impl<C: Clock> Pool<C> {
             return false;
         }
         let expired: Vec<_> = self.queue.expire(now).collect();
-        let retry_after = self.drain.retry_after(self.queue.waiting());
+        let retry_after = self.retry_after(now);
         for (_, waiter) in expired {
             self.outcomes.expired += 1;
             self.leave(waiter.request.user.as_deref());
@@ -279,6 +251,13 @@ impl<C: Clock> Pool<C> {
             waiter.refuse(Refusal::Expired { waited, retry_after });
         }
         true
+    }
+
+    /// When it is worth to come back.
+    fn retry_after(&mut self, now: Tick) -> Duration {
+        let waiting = self.queue.waiting();
+        self.drain.note(now, waiting > 0);
+        self.drain.retry_after(waiting)
     }
 
     /// One more request of the user waits.
@@ -304,73 +283,6 @@ impl<C: Clock> Pool<C> {
                 self.present = HashMap::new();
             }
         }
-    }
-}
-
-/// Where the head of a queue goes, if a pod has room for it.
-fn place<C: Clock>(
-    head: &Head<'_, Waiter<C>>,
-    table: &PodTable,
-    seats: &[SeatKey],
-    desk: &Desk<'_, C>,
-) -> Option<Placed<C>> {
-    let request = &head.payload.request;
-    let input = head.input;
-    let guess = if head.prepaid > 0 { head.prepaid } else { request.output_tokens };
-    let output = head.max_output.map_or(guess, |most| guess.min(most));
-    let has_room = |seat: SeatKey| desk.fleet.has_room(seat, input.saturating_add(output));
-    let roomy;
-    let pods = if seats.iter().all(|seat| has_room(*seat)) {
-        table
-    } else {
-        let pods = table.pods().iter().zip(seats).filter(|(_, seat)| has_room(**seat));
-        roomy = PodTable::new(pods.map(|(pod, _)| Arc::clone(pod)));
-        &roomy
-    };
-    if pods.is_empty() {
-        return None;
-    }
-    let policy = policy(desk.router, request.policy.as_deref()).ok()?;
-    let route = RouteRequest {
-        user: request.user.as_deref(),
-        input_tokens: input as f64,
-        output_tokens: request.output_tokens as f64,
-    };
-    // The policy is known since the request came, and whole numbers are finite: neither is ever an error.
-    let ticket = desk.router.route_among(pods, policy, &route).ok()?;
-    let seat = seat_of(table, seats, ticket.pod().name())?;
-    Some(Placed { ticket, policy: policy.name(), seat, input, output })
-}
-
-fn policy<'a, C: Clock>(
-    router: &'a Router<C>,
-    name: Option<&str>,
-) -> Result<&'a dyn vtc_core::Policy, UnknownPolicy> {
-    name.map_or_else(|| Ok(router.default_policy()), |name| router.policy(name))
-}
-
-/// The seat of the pod of that name.
-fn seat_of(table: &PodTable, seats: &[SeatKey], name: &str) -> Option<SeatKey> {
-    let at = table.pods().binary_search_by(|pod| pod.name().cmp(name)).ok()?;
-    seats.get(at).copied()
-}
-
-// === impl Running ===
-
-impl Running {
-    /// Charges what has flowed since the last time. What passes the guess, it holds on the pod as well.
-    fn read_meter<R>(&mut self, queue: &mut FairQueue<R>, fleet: &mut Fleet) {
-        let more = self.meter.advance();
-        if more > 0 {
-            queue.delivered(self.id, more);
-            let grown = self.meter.read().saturating_sub(self.output);
-            self.output += grown;
-            fleet.grow(self.seat, grown);
-        }
-    }
-
-    fn tokens(&self) -> u64 {
-        self.input.saturating_add(self.output)
     }
 }
 

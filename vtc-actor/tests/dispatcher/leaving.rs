@@ -198,3 +198,17 @@ async fn whoever_blocked_the_others_and_leaves_lets_them_pass() {
     settle_down().await;
     answer(&mut behind).settle(used());
 }
+
+#[actix::test]
+async fn a_dispatcher_does_not_wait_for_a_deadline_that_is_nobodys() {
+    let world = World::single(exact("vtc-fair")).await;
+    let router = std::sync::Arc::downgrade(world.handle.router());
+    let permit = world.get(of("alice")).await;
+    let mut waiting = world.ask(of("bob")).await;
+    permit.settle(used());
+    settle_down().await;
+    answer(&mut waiting).settle(used());
+    drop((waiting, world));
+    settle_down().await;
+    assert!(router.upgrade().is_none());
+}

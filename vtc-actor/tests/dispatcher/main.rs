@@ -8,6 +8,8 @@ mod laws;
 mod leaving;
 mod refusing;
 mod retrying;
+mod sharing;
+mod sharing_laws;
 mod threads;
 
 use std::cell::Cell;

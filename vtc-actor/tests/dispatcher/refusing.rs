@@ -177,3 +177,27 @@ async fn whoever_has_waited_too_long_takes_nobodys_place() {
     assert!(matches!(refusal(&mut late), Refusal::Expired { .. }));
     assert!(look(&mut asking).is_none(), "the queue is not full");
 }
+
+/// Nothing was heard of the queue for a while: it has not moved, and that is known.
+#[actix::test]
+async fn time_in_which_nothing_happened_counts() {
+    let limits = QueueLimits { requests: 20, ..QueueLimits::default() };
+    let config = DispatcherConfig { longest_wait: None, ..limited(limits) };
+    let world = World::single(config).await;
+    let mut running = world.get(of("alice")).await;
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(world.ask(of("alice")).await);
+    }
+    for _ in 0..10 {
+        pass(seconds(1)).await;
+        running.settle(used());
+        settle_down().await;
+        running = answer(&mut waiting.remove(0));
+        waiting.push(world.ask(of("alice")).await);
+    }
+    pass(seconds(100)).await;
+    let [first, second] =
+        [refusal(&mut world.ask(of("bob")).await), refusal(&mut world.ask(of("bob")).await)];
+    assert_eq!(first.retry_after(), second.retry_after());
+}

@@ -29,9 +29,9 @@ impl<A: OutputPredictor, B: OutputPredictor> OutputPredictor for Or<A, B> {
         self.first.predict(ask).or_else(|| self.second.predict(ask))
     }
 
-    fn observe(&mut self, user: &str, output: u64) {
-        self.first.observe(user, output);
-        self.second.observe(user, output);
+    fn observe(&mut self, ask: &Ask<'_>, output: u64) {
+        self.first.observe(ask, output);
+        self.second.observe(ask, output);
     }
 }
 
@@ -43,8 +43,8 @@ impl<P: OutputPredictor> OutputPredictor for Capped<P> {
         Some(ask.max_output.map_or(guess, |most| guess.min(most)))
     }
 
-    fn observe(&mut self, user: &str, output: u64) {
-        self.inner.observe(user, output);
+    fn observe(&mut self, ask: &Ask<'_>, output: u64) {
+        self.inner.observe(ask, output);
     }
 }
 
@@ -55,23 +55,23 @@ impl OutputPredictor for AsAllowed {
         ask.max_output
     }
 
-    fn observe(&mut self, _user: &str, _output: u64) {}
+    fn observe(&mut self, _ask: &Ask<'_>, _output: u64) {}
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predict::{MovingAverage, OverAll};
+    use crate::predict::{MovingAverage, OverAll, UserName};
 
     #[test]
     fn whoever_has_nothing_to_go_by_is_asked_no_further() {
-        let ask = |user, max_output| Ask { user, input: 1, max_output };
+        let ask = |user, max_output| Ask { user: UserName::new(user), input: 1, max_output };
         let mut predictor = AsAllowed.or(MovingAverage::new(10)).or(OverAll::default());
         assert_eq!(predictor.predict(&ask("alice", None)), None);
-        predictor.observe("alice", 40);
+        predictor.observe(&ask("alice", None), 40);
         assert_eq!(predictor.predict(&ask("alice", Some(7))), Some(7));
         assert_eq!(predictor.predict(&ask("alice", None)), Some(40));
-        predictor.observe("bob", 90);
+        predictor.observe(&ask("bob", None), 90);
         assert_eq!(predictor.predict(&ask("alice", None)), Some(40));
         assert_eq!(predictor.predict(&ask("carol", None)), Some(50), "(4 * 40 + 90) / 5");
         assert_eq!(predictor.capped().predict(&ask("carol", Some(30))), Some(30));

@@ -49,8 +49,8 @@ impl OutputPredictor for MovingAverage {
         self.users.get(ask.user).map(|average| average.tokens())
     }
 
-    fn observe(&mut self, user: &str, output: u64) {
-        self.users.update(user, |average| Average::moved(average, output));
+    fn observe(&mut self, ask: &Ask<'_>, output: u64) {
+        self.users.update(ask.user, |average| Average::moved(average, output));
     }
 }
 
@@ -61,7 +61,7 @@ impl OutputPredictor for OverAll {
         self.average.map(Average::tokens)
     }
 
-    fn observe(&mut self, _user: &str, output: u64) {
+    fn observe(&mut self, _ask: &Ask<'_>, output: u64) {
         self.average = Some(Average::moved(self.average, output));
     }
 }
@@ -71,6 +71,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::predict::UserName;
+
+    const fn ask(user: UserName<'_>) -> Ask<'_> {
+        Ask { user, input: 0, max_output: None }
+    }
 
     proptest! {
         #[test]
@@ -78,10 +83,11 @@ mod tests {
             lengths in proptest::collection::vec(0..10_000u64, 1..50),
         ) {
             let mut predictor = MovingAverage::new(1);
+            let ask = ask(UserName::new("alice"));
             for &length in &lengths {
-                predictor.observe("alice", length);
+                predictor.observe(&ask, length);
             }
-            let guess = predictor.predict(&Ask { user: "alice", input: 0, max_output: None }).unwrap();
+            let guess = predictor.predict(&ask).unwrap();
             prop_assert!(lengths.iter().min().unwrap() <= &guess);
             prop_assert!(lengths.iter().max().unwrap() >= &guess);
         }
@@ -90,12 +96,12 @@ mod tests {
     #[test]
     fn it_is_the_papers() {
         let mut predictor = MovingAverage::new(10);
-        let ask = Ask { user: "alice", input: 0, max_output: None };
-        assert_eq!(predictor.predict(&ask), None);
+        let (alice, bob) = (ask(UserName::new("alice")), ask(UserName::new("bob")));
+        assert_eq!(predictor.predict(&alice), None);
         for (length, guess) in [(100, 100), (200, 120), (20, 100)] {
-            predictor.observe("alice", length);
-            predictor.observe("bob", 5000);
-            assert_eq!(predictor.predict(&ask), Some(guess));
+            predictor.observe(&alice, length);
+            predictor.observe(&bob, 5000);
+            assert_eq!(predictor.predict(&alice), Some(guess));
         }
     }
 }

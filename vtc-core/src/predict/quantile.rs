@@ -6,7 +6,7 @@ use crate::setting::ConfigError;
 /// The length that a fraction of the user's last 16 answers did not pass: with 0.5 the median, with 0.9 a guess that
 /// is rarely too short.
 ///
-/// Remembers at least the last `users` users it heard of, 72 bytes and a name each. O(1).
+/// Remembers at least the last `users` users it heard of, 80 bytes each. O(1).
 #[derive(Clone, Debug)]
 pub struct Quantile {
     fraction: f64,
@@ -47,8 +47,8 @@ impl OutputPredictor for Quantile {
         self.users.get(ask.user).and_then(|last| last.quantile(self.fraction))
     }
 
-    fn observe(&mut self, user: &str, output: u64) {
-        self.users.update(user, |last| last.unwrap_or_default().and(output));
+    fn observe(&mut self, ask: &Ask<'_>, output: u64) {
+        self.users.update(ask.user, |last| last.unwrap_or_default().and(output));
     }
 }
 
@@ -79,6 +79,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::predict::UserName;
 
     proptest! {
         #[test]
@@ -87,10 +88,11 @@ mod tests {
             fraction in 0.0..=1.0f64,
         ) {
             let mut predictor = Quantile::new(1, fraction).unwrap();
+            let ask = Ask { user: UserName::new("alice"), input: 0, max_output: None };
             for &length in &lengths {
-                predictor.observe("alice", length);
+                predictor.observe(&ask, length);
             }
-            let guess = predictor.predict(&Ask { user: "alice", input: 0, max_output: None }).unwrap();
+            let guess = predictor.predict(&ask).unwrap();
             let last = &lengths[lengths.len().saturating_sub(LAST)..];
             let share = |most: u64| last.iter().filter(|length| **length <= most).count() as f64 / last.len() as f64;
             prop_assert!(last.contains(&guess));
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn of_nothing_nothing_follows() {
-        let ask = Ask { user: "alice", input: 0, max_output: None };
+        let ask = Ask { user: UserName::new("alice"), input: 0, max_output: None };
         assert_eq!(Quantile::new(1, 0.5).unwrap().predict(&ask), None);
         assert!(Quantile::new(1, f64::NAN).is_err() && Quantile::new(1, 1.1).is_err());
     }

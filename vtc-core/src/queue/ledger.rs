@@ -284,4 +284,21 @@ impl Ledger {
             self.users.forget(index);
         }
     }
+
+    /// Gives back the room that a crowd took, if nobody waits or runs: then nothing else knows where accounts are.
+    pub(super) fn compact(&mut self) {
+        if !self.active.is_empty() || !self.users.are_sparse() {
+            return;
+        }
+        let before = self.last_left;
+        self.users.compact(|old, new| {
+            if let LastLeft::Here(last) = before
+                && last == old
+            {
+                self.last_left = LastLeft::Here(new);
+            }
+        });
+        let noted = self.users.iter().filter_map(|(index, user)| Some((user.noted?.1, index)));
+        self.idle = noted.collect();
+    }
 }

@@ -3,6 +3,7 @@
 use super::FairQueue;
 use super::requests::RequestId;
 use crate::cost::Usage;
+use crate::predict::Ask;
 
 impl<R> FairQueue<R> {
     /// The answer has `tokens` more: charges them, as far as they were not charged in advance. Whether the request
@@ -27,7 +28,9 @@ impl<R> FairQueue<R> {
     pub fn settle(&mut self, id: RequestId, usage: Usage) -> bool {
         let Some((request, _)) = self.requests.running(id) else { return false };
         if self.ledger.discipline().prepays() {
-            self.predictor.observe(self.ledger.users[request.user].name(), usage.output);
+            let user = self.ledger.users[request.user].name();
+            let ask = Ask { user, input: request.input, max_output: request.max_output };
+            self.predictor.observe(&ask, usage.output);
         }
         let due = request.weight.charge(self.cost.cost(usage));
         self.end(id, due)

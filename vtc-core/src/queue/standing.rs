@@ -3,6 +3,7 @@
 use super::FairQueue;
 use super::counter::Counter;
 use super::users::User;
+use crate::predict::UserName;
 
 /// How a user stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,12 @@ impl<R> FairQueue<R> {
         self.bytes
     }
 
+    /// Whether somebody waits who may go: [`pop`](FairQueue::pop) would ask for a place. O(log users).
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        self.ledger.next().is_some()
+    }
+
     /// How many users are known: those with a request, and those whose counter still matters. O(1).
     #[must_use]
     pub fn known_users(&self) -> usize {
@@ -50,7 +57,7 @@ impl<R> FairQueue<R> {
     /// as they all do. O(1).
     #[must_use]
     pub fn standing(&self, user: &str) -> Option<Standing> {
-        let index = self.ledger.users.find(user, self.limits.users)?;
+        let index = self.ledger.users.find(UserName::new(user), self.limits.users)?;
         Some(self.standing_of(&self.ledger.users[index]))
     }
 
@@ -58,13 +65,13 @@ impl<R> FairQueue<R> {
     /// O(that number).
     #[must_use]
     pub fn ahead(&self, user: &str) -> Option<usize> {
-        let index = self.ledger.users.find(user, self.limits.users)?;
+        let index = self.ledger.users.find(UserName::new(user), self.limits.users)?;
         self.ledger.ahead(&self.ledger.users[index])
     }
 
     /// The users that are known, in no particular order; the shared account's name is empty.
     pub fn users(&self) -> impl Iterator<Item = (&str, Standing)> {
-        self.ledger.users.iter().map(|user| (user.name(), self.standing_of(user)))
+        self.ledger.users.iter().map(|(_, user)| (user.name().as_str(), self.standing_of(user)))
     }
 
     fn standing_of(&self, user: &User) -> Standing {

@@ -1,24 +1,27 @@
 //! The users that the queue knows, found by name.
 
-use std::hash::BuildHasher;
+use std::mem;
 use std::ops::{Index, IndexMut};
-use std::sync::Arc;
 
-use foldhash::fast::RandomState;
+use compact_str::CompactString;
 use hashbrown::HashTable;
 use slab::Slab;
 
 use super::counter::Counter;
 use super::requests::Line;
+use crate::predict::UserName;
 
-/// Where a user is. Good while the user has a request, and while it is the one that left the order last.
+/// Where a user is. Good until it is forgotten, or until accounts move closer together, as they may when nobody has a
+/// request.
 pub(super) type UserIndex = u32;
 
 /// A user's account.
 #[derive(Debug)]
 pub(super) struct User {
     /// None: the account of all for whom there is no account.
-    name: Option<Arc<str>>,
+    name: Option<CompactString>,
+    /// The name's key: it is hashed once, when a request comes.
+    key: u64,
     /// What it was charged and lifted to. It counts as the ledger's floor, if that is higher.
     pub(super) counter: Counter,
     /// What the counter would be if all that runs were refunded. It never falls: what is charged is charged for what
@@ -44,10 +47,9 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct Users {
     slots: Slab<User>,
-    /// Where each is, by the hash of its name: names are in the accounts, so that this is small enough to be cached.
+    /// Where each is, by the key of its name: names are in the accounts, up to 24 bytes in place, so that this is small
+    /// enough to be cached. Its order decides nothing.
     by_name: HashTable<UserIndex>,
-    // Names are chosen by clients: the seed is random. Its order decides nothing.
-    hasher: RandomState,
     shared: Option<UserIndex>,
 }
 
@@ -57,9 +59,9 @@ const KEPT: usize = 1024;
 // === impl User ===
 
 impl User {
-    const fn new(name: Option<Arc<str>>) -> Self {
-        let line = Line::EMPTY;
-        Self { name, counter: Counter::ZERO, base: Counter::ZERO, tie: None, line, running: 0, noted: None }
+    const fn new(name: Option<CompactString>, key: u64) -> Self {
+        let (counter, base, line) = (Counter::ZERO, Counter::ZERO, Line::EMPTY);
+        Self { name, key, counter, base, tie: None, line, running: 0, noted: None }
     }
 
     /// What it is.
@@ -68,8 +70,8 @@ impl User {
     }
 
     /// The name; empty for the shared account.
-    pub(super) fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or_default()
+    pub(super) fn name(&self) -> UserName<'_> {
+        UserName::with_key(self.name.as_deref().unwrap_or_default(), self.key)
     }
 }
 
@@ -80,45 +82,65 @@ impl Users {
         self.slots.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
-        self.slots.iter().map(|(_, user)| user)
+    pub(super) fn iter(&self) -> impl Iterator<Item = (UserIndex, &User)> {
+        self.slots.iter().map(|(index, user)| (index as UserIndex, user))
     }
 
     /// The account that a user of this name has, or would share as one more than `limit`.
-    pub(super) fn find(&self, name: &str, limit: usize) -> Option<UserIndex> {
-        let is_own = |index: &UserIndex| self[*index].name.as_deref() == Some(name);
-        let own = self.by_name.find(self.hasher.hash_one(name), is_own).copied();
+    pub(super) fn find(&self, name: UserName<'_>, limit: usize) -> Option<UserIndex> {
+        let is_own = |index: &UserIndex| self[*index].name.as_deref() == Some(name.as_str());
+        let own = self.by_name.find(name.key(), is_own).copied();
         own.or_else(|| self.shared.filter(|_| self.by_name.len() >= limit))
     }
 
     /// Opens the account that [`find`](Users::find) did not.
-    pub(super) fn open(&mut self, name: &str, limit: usize) -> UserIndex {
+    pub(super) fn open(&mut self, name: UserName<'_>, limit: usize) -> UserIndex {
         if self.by_name.len() < limit {
-            let index = self.slots.insert(User::new(Some(name.into()))) as UserIndex;
-            let Self { slots, by_name, hasher, .. } = self;
-            by_name.insert_unique(hasher.hash_one(name), index, |index| {
-                hasher.hash_one(slots[*index as usize].name())
-            });
+            let user = User::new(Some(name.as_str().into()), name.key());
+            let index = self.slots.insert(user) as UserIndex;
+            let Self { slots, by_name, .. } = self;
+            by_name.insert_unique(name.key(), index, |index| slots[*index as usize].key);
             index
         } else {
-            let index = self.slots.insert(User::new(None)) as UserIndex;
+            let user = User::new(None, UserName::new("").key());
+            let index = self.slots.insert(user) as UserIndex;
             self.shared = Some(index);
             index
         }
     }
 
     pub(super) fn forget(&mut self, index: UserIndex) {
-        match self.slots.remove(index as usize).name {
-            Some(name) => {
-                let entry = self.by_name.find_entry(self.hasher.hash_one(&*name), |other| *other == index);
-                if let Ok(entry) = entry {
-                    entry.remove();
-                }
-            }
-            None => self.shared = None,
+        let User { name, key, .. } = self.slots.remove(index as usize);
+        if name.is_none() {
+            self.shared = None;
+        } else if let Ok(entry) = self.by_name.find_entry(key, |other| *other == index) {
+            entry.remove();
         }
         if self.slots.is_empty() && self.slots.capacity() > KEPT {
             (self.slots, self.by_name) = (Slab::new(), HashTable::new());
+        }
+    }
+
+    /// Whether a crowd took much more room than is needed now.
+    pub(super) fn are_sparse(&self) -> bool {
+        self.slots.capacity() > KEPT.max(4 * self.len())
+    }
+
+    /// Gives back the room that is not needed: accounts move. Says from where and to where.
+    pub(super) fn compact(&mut self, mut moved: impl FnMut(UserIndex, UserIndex)) {
+        let before = mem::take(&mut self.slots);
+        self.slots.reserve_exact(before.len());
+        self.by_name = HashTable::with_capacity(before.len());
+        for (old, user) in before {
+            let (key, is_shared) = (user.key, user.name.is_none());
+            let index = self.slots.insert(user) as UserIndex;
+            if is_shared {
+                self.shared = Some(index);
+            } else {
+                let Self { slots, by_name, .. } = self;
+                by_name.insert_unique(key, index, |index| slots[*index as usize].key);
+            }
+            moved(old as UserIndex, index);
         }
     }
 }

@@ -50,6 +50,45 @@ fn when_all_have_cancelled_nothing_is_left() {
     }
 }
 
+/// Some are ahead of the level, and so remembered: a crowd's room is given back all the same, and they stay as they are.
+#[test]
+fn debts_do_not_keep_the_room_of_a_crowd() {
+    let debtors = [0, 20_000, 40_000].map(name);
+    let come_and_go = |queue: &mut FairQueue<u64>| {
+        let first = debtors.each_ref().map(|debtor| {
+            queue.push(Arrival::new(debtor, 0, 0)).unwrap();
+            queue.pop(|_| Some(())).unwrap().id
+        });
+        for id in crowd(queue) {
+            queue.cancel(id);
+        }
+        for (id, output) in first.into_iter().zip(10..) {
+            queue.settle(id, Usage::new(0, output));
+        }
+    };
+    let mut queue = queue("vtc-fair");
+    let left = allocation_counter::measure(|| {
+        come_and_go(&mut queue);
+        let before = debtors.each_ref().map(|debtor| queue.standing(debtor).unwrap());
+        queue.tidy();
+        assert_eq!(debtors.each_ref().map(|debtor| queue.standing(debtor).unwrap()), before);
+    });
+    assert_eq!(queue.known_users(), debtors.len());
+    assert!(left.bytes_current < 20_000, "keeps {} bytes", left.bytes_current);
+    // They go by their debts, and are forgotten as ever.
+    for debtor in [0, 2, 1].map(|at| &debtors[at]) {
+        queue.push(Arrival::new(debtor, 0, 0)).unwrap();
+    }
+    for debtor in &debtors {
+        assert_eq!(queue.standing(debtor).unwrap().waiting, 1);
+        let dispatched = queue.pop(|_| Some(())).unwrap();
+        assert_eq!(queue.standing(debtor).unwrap().running, 1);
+        queue.settle(dispatched.id, Usage::new(0, 100));
+    }
+    queue.tidy();
+    assert_eq!(queue.known_users(), 0, "the level has passed them");
+}
+
 #[test]
 fn when_all_have_expired_nothing_is_left() {
     let mut queue = queue("vtc-fair");
