@@ -4,5 +4,6 @@
 pub mod aibrix;
 pub mod core_wait;
 pub mod instructions;
+pub mod request;
 pub mod stress;
 pub mod users;
