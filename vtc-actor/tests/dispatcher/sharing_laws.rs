@@ -37,11 +37,17 @@ struct Script {
     world: World,
     capacity: Capacity,
     lists: Lists,
-    waiting: Vec<(usize, Asking)>,
+    waiting: Vec<Waiter>,
     running: Vec<Permit<Ticking>>,
     /// How often the second pool has passed the first, while that had somebody who waited.
     passed: [[usize; POOLS]; POOLS],
-    waited: [bool; POOLS],
+}
+
+struct Waiter {
+    pool: usize,
+    asking: Asking,
+    /// It waited before the operation: as long as there is one such, somebody did all the time.
+    before: bool,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -76,9 +82,8 @@ impl Script {
         let world = World::new(exact("fcfs"), PODS, capacity).await;
         // That pool is none of these.
         world.set_pods(&[], capacity).await;
-        let (passed, waited) = ([[0; POOLS]; POOLS], [false; POOLS]);
-        let (waiting, running) = (Vec::new(), Vec::new());
-        let mut script = Self { world, capacity, lists, waiting, running, passed, waited };
+        let (passed, waiting, running) = ([[0; POOLS]; POOLS], Vec::new(), Vec::new());
+        let mut script = Self { world, capacity, lists, waiting, running, passed };
         script.list_all().await;
         script
     }
@@ -102,7 +107,7 @@ impl Script {
                 let request = Acquire::new(name(pool), "alice", input, 0);
                 let request = request.within(seconds(if patient { 3600 } else { 5 }));
                 let asking = self.world.ask(request).await;
-                self.waiting.push((pool, asking));
+                self.waiting.push(Waiter { pool, asking, before: false });
             }
             Op::Leave(nth) => drop(any_of(&mut self.waiting, nth)),
             Op::Settle(nth) => {
@@ -135,7 +140,7 @@ impl Script {
     fn look(&mut self) {
         let mut went = Vec::new();
         let running = &mut self.running;
-        self.waiting.retain_mut(|(pool, asking)| match look(asking) {
+        self.waiting.retain_mut(|Waiter { pool, asking, .. }| match look(asking) {
             None => true,
             // Else it has expired.
             Some(outcome) => {
@@ -148,16 +153,16 @@ impl Script {
             }
         });
         for first in 0..POOLS {
-            let waits = self.waiting.iter().any(|(pool, _)| *pool == first);
-            if waits && self.waited[first] && went.iter().all(|(pool, _)| *pool != first) {
+            let waits = self.waiting.iter().any(|waiter| waiter.pool == first && waiter.before);
+            if waits && went.iter().all(|(pool, _)| *pool != first) {
                 for (second, pod) in &went {
                     self.passed[first][*second] += usize::from(lists(self.lists[first], *pod));
                 }
             } else {
                 self.passed[first] = [0; POOLS];
             }
-            self.waited[first] = waits;
         }
+        self.waiting.iter_mut().for_each(|waiter| waiter.before = true);
     }
 
     async fn assert_laws(&mut self) {
@@ -179,7 +184,10 @@ impl Script {
         }
         self.list_all().await;
         settle_down().await;
-        assert!(self.waiting.iter_mut().all(|(_, asking)| look(asking).is_none()), "somebody was forgotten");
+        assert!(
+            self.waiting.iter_mut().all(|waiter| look(&mut waiter.asking).is_none()),
+            "somebody was forgotten"
+        );
     }
 }
 
