@@ -93,7 +93,6 @@ use vtc_core::{Clock, CoarseClock, ConfigError, Router, Tick};
 
 pub use self::capacity::{Capacity, PodReport};
 pub use self::config::{DispatcherConfig, MakeCost, MakePredictor};
-pub use self::fairness::jain_index;
 pub use self::fleet::PoolPod;
 pub use self::handle::DispatcherHandle;
 pub use self::messages::{Acquire, GetQueues, ReportPod, SetPool};

@@ -4,6 +4,8 @@
 pub mod aibrix;
 pub mod core_wait;
 pub mod instructions;
+pub mod measure;
 pub mod request;
 pub mod stress;
+pub mod trace;
 pub mod users;

@@ -4,10 +4,10 @@ use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use vtc_core::queue::{Counter, Standing, Weight};
-use vtc_core::{Clock, SlidingWindowTracker, TokenTracker};
+use vtc_core::{Clock, SlidingWindowTracker, TokenTracker, jain_index};
 
 use super::capacity::{Capacity, PodReport};
-use super::fairness::{gap, jain_index};
+use super::fairness::gap;
 use super::pool::Pool;
 
 /// All pools and all pods, at one moment.
@@ -44,7 +44,7 @@ pub struct PoolSnapshot {
     pub outcomes: Outcomes,
     /// Among the users who wait: the largest counter less the least.
     pub gap: f64,
-    /// [Jain's index](super::jain_index) among the users who wait, of their service in the tracker's window, each divided
+    /// [Jain's index](jain_index) among the users who wait, of their service in the tracker's window, each divided
     /// by its weight. Whoever names nobody is left out.
     pub jain: f64,
     /// The users with the most requests that wait; of those with as many, the ones with the largest counter.
