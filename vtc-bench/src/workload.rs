@@ -57,7 +57,8 @@ pub struct Workload {
 
 #[derive(Clone, Debug)]
 enum Source {
-    Streams(Vec<Stream>),
+    /// Each with its number, which its generator is seeded with.
+    Streams(Vec<(u64, Stream)>),
     Trace(Replay),
 }
 
@@ -110,7 +111,7 @@ pub fn by_name(name: &str) -> Result<Workload, UnknownWorkload> {
         about: (*about).to_owned(),
         clients: weights.into_iter().enumerate().map(client).collect(),
         duration,
-        source: Source::Streams(streams),
+        source: Source::Streams((0..).zip(streams).collect()),
     })
 }
 
@@ -139,7 +140,7 @@ impl Workload {
     #[must_use]
     pub fn only(mut self, keep: impl Fn(u32) -> bool) -> Self {
         match &mut self.source {
-            Source::Streams(streams) => streams.retain(|stream| keep(stream.client)),
+            Source::Streams(streams) => streams.retain(|(_, stream)| keep(stream.client)),
             Source::Trace(replay) => replay.retain(keep),
         }
         self

@@ -27,19 +27,19 @@ enum From {
 struct Next {
     request: Request,
     /// Decides between requests of one moment.
-    number: usize,
+    number: u64,
     later: Requests,
 }
 
 // === impl Arrivals ===
 
 impl Arrivals {
-    pub(super) fn of_streams(streams: &[Stream], duration: f64, seed: u64) -> Self {
-        let first = |(number, stream): (usize, &Stream)| {
-            let mut later = stream.requests(seed, number as u64);
-            later.next().map(|request| Next { request, number, later })
+    pub(super) fn of_streams(streams: &[(u64, Stream)], duration: f64, seed: u64) -> Self {
+        let first = |(number, stream): &(u64, Stream)| {
+            let mut later = stream.requests(seed, *number);
+            later.next().map(|request| Next { request, number: *number, later })
         };
-        Self { duration, from: From::Streams(streams.iter().enumerate().filter_map(first).collect()) }
+        Self { duration, from: From::Streams(streams.iter().filter_map(first).collect()) }
     }
 
     pub(super) fn of_trace(requests: Vec<Request>, duration: f64) -> Self {

@@ -14,6 +14,8 @@ pub struct Replay {
     requests: Arc<[Request]>,
     clients: Vec<Client>,
     jitter: f64,
+    /// Whether a client's requests come.
+    comes: Vec<bool>,
     about: String,
 }
 
@@ -69,7 +71,8 @@ impl Replay {
         }
         requests.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
         let about = format!("a trace of {} requests", requests.len());
-        Ok(Self { requests: requests.into(), clients, jitter: 0.0, about })
+        let comes = vec![true; clients.len()];
+        Ok(Self { requests: requests.into(), clients, jitter: 0.0, comes, about })
     }
 
     /// The same with tenants, drawn for each request by `seed`, whoever they were of before.
@@ -96,7 +99,8 @@ impl Replay {
             weight: vtc_core::queue::Weight::ONE,
         });
         let about = format!("{}, {} tenants drawn", self.about, shares.len());
-        Self { requests, clients: clients.collect(), about, ..self }
+        let comes = vec![true; shares.len()];
+        Self { requests, clients: clients.collect(), comes, about, ..self }
     }
 
     /// The same at so many times the load: all arrivals come so many times as fast, and the trace is over so much
@@ -138,7 +142,7 @@ impl Replay {
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
-        self.requests = self.requests.iter().filter(|request| keep(request.client)).cloned().collect();
+        (0..).zip(&mut self.comes).for_each(|(client, comes)| *comes &= keep(client));
     }
 
     /// The requests in the order of their arrival, jittered by the seed.
@@ -152,6 +156,7 @@ impl Replay {
             }
             requests.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
         }
+        requests.retain(|request| self.comes.get(request.client as usize).is_some_and(|comes| *comes));
         requests
     }
 }

@@ -46,13 +46,13 @@ pub(super) const ALL: [Entry; 6] = [
     ),
     (
         "short-requests",
-        "1,000 clients, 20 rps each and pods: 8/8 tokens, a million requests in 50 s; what speed is measured on",
+        "1,000 clients of 3.4 rps each, 8/8 tokens: a million requests in 300 s, for 16 pods",
         || {
             let lengths = Lengths::Fixed { input: 8, output: 8 };
             parts(
                 1000,
-                50.0,
-                (0..1000).map(|client| of(client, Rate::constant(20.0), Spacing::Poisson, lengths)),
+                300.0,
+                (0..1000).map(|client| of(client, Rate::constant(3.4), Spacing::Poisson, lengths)),
             )
         },
     ),

@@ -28,7 +28,7 @@ fn each_client_asks_as_often_as_the_table_says() {
     };
     // Evenly spaced: to the request. On and off, each turn is 30 or 120 of them.
     for (name, expected) in [
-        ("overload", vec![540.0, 1080.0]),
+        ("overload", vec![540.0_f64, 1080.0]),
         ("overload-multi", vec![144.0, 144.0, 144.0, 216.0, 216.0, 216.0, 216.0, 216.0]),
         ("overload-weighted", vec![144.0, 288.0, 432.0, 576.0]),
         ("proportional", vec![150.0, 300.0, 900.0]),
@@ -65,6 +65,10 @@ fn evenly_spaced_requests_keep_their_distance_also_over_a_ramp() {
 #[test]
 fn a_stream_less_changes_nothing_for_the_others() {
     let all = by_name("noisy-neighbour").unwrap();
+    let quiet = all.clone().only(|client| client == 6);
+    assert!(all.arrivals(9).filter(|request| request.client == 6).eq(quiet.arrivals(9)));
+    let replay = trace().with_tenants(Tenants::Arena, 1).with_jitter(3.0).unwrap();
+    let all = Workload::of_trace("trace", replay);
     let quiet = all.clone().only(|client| client == 6);
     assert!(all.arrivals(9).filter(|request| request.client == 6).eq(quiet.arrivals(9)));
 }
