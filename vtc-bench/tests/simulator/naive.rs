@@ -72,7 +72,7 @@ fn naive(requests: &[Request], clients: usize, discipline: Discipline) -> Vec<Op
                 let mut batch: Vec<(u64, u64, u32)> = running
                     .iter()
                     .map(|of| (of.written, &requests[of.number]))
-                    .chain(mini.iter().chain([&number]).map(|number| (1, &requests[*number])))
+                    .chain(mini.iter().chain([&number]).map(|number| (0, &requests[*number])))
                     .map(|(written, of)| (wanted(of) - written, of.input + written, of.client))
                     .collect();
                 batch.sort_by_key(|(left, ..)| std::cmp::Reverse(*left));

@@ -133,7 +133,7 @@ impl ReservingPod {
     /// The most tokens that the batch will ever hold with this request in it, if nobody else comes: looked for at the
     /// ends of requests, as it only grows between them.
     fn peak_with(&self, request: &Request) -> u64 {
-        let new_left = written(request) - 1;
+        let new_left = written(request);
         let (mut current, mut rank, mut peak, mut placed) = (0, 0, 0, false);
         let mut count = |now: u64, left: u64| {
             current += now;
@@ -141,15 +141,17 @@ impl ReservingPod {
             peak = u64::max(peak, current + left * rank);
         };
         for running in &self.running {
-            let left = running.end - self.decoded;
+            // Whoever is still to be read has all of its answer before it.
+            let unread = u64::from(running.flight.first_token.is_none());
+            let left = running.end - self.decoded + unread;
             if !placed && left <= new_left {
-                count(request.input + 1, new_left);
+                count(request.input, new_left);
                 placed = true;
             }
             count(running.size - left, left);
         }
         if !placed {
-            count(request.input + 1, new_left);
+            count(request.input, new_left);
         }
         peak
     }
