@@ -128,8 +128,8 @@ fn service_is_shared_by_weight() {
     }
 }
 
-/// The line that a ramp leaves is the small difference of two large numbers, what comes and what is served: a pod that
-/// serves 3 % more halves the distance between the two for part of the time, and the line is a quarter shorter.
+/// The line that a ramp leaves is the small difference of two large numbers, what comes and what is served: 2 ms more a
+/// step take 5 % of the throughput of `overload` and make the 36 s of `fcfs` 47 s.
 #[test]
 fn the_quiet_client_is_spared_the_line_of_the_other() {
     let p99 = |outcomes: &[Outcome]| {

@@ -11,6 +11,7 @@
 mod options;
 mod outcomes;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,7 +23,7 @@ use self::options::Options;
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     if options.list {
-        print!("{}", options::list());
+        print(&options::list())?;
         return Ok(ExitCode::SUCCESS);
     }
     let (workload, setup) = (options.workload()?, options.setup()?);
@@ -43,10 +44,18 @@ fn main() -> anyhow::Result<ExitCode> {
         outcomes::write_csv(path, &outcomes)?;
     }
     let figures = outcomes::figures(&options, &workload, &setup, &summary, &outcomes);
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
-    } else {
-        print!("{}", outcomes::table(&figures));
-    }
+    let text = match options.json {
+        true => serde_json::to_string_pretty(&figures)? + "\n",
+        false => outcomes::table(&figures),
+    };
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints; whoever reads only the beginning, as `head` does, is no failure.
+fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }

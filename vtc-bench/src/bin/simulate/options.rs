@@ -1,12 +1,14 @@
 //! The flags.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use vtc_bench::simulator::{Capacity, PROFILE_NAMES, Policy, Profile, Setup};
-use vtc_bench::workload::{self, Workload};
+use vtc_bench::workload::{self, Tenants, Workload};
+
+use crate::outcomes;
 
 /// Simulates requests on pods behind a policy, around the real core on scripted time.
 ///
@@ -15,8 +17,24 @@ use vtc_bench::workload::{self, Workload};
 #[command(name = "simulate", version, after_long_help = POLICIES)]
 pub struct Options {
     /// The workload; `--list` shows them.
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["list"], default_value_if("list", "true", "overload"))]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "trace"])]
     workload: Option<String>,
+    /// A trace instead, with the columns that `--csv` writes; of these the first four are read.
+    #[arg(long, value_name = "FILE", conflicts_with = "workload")]
+    trace: Option<PathBuf>,
+    /// Draw the tenants of the trace anew for each request, by the seed: `arena`, with the shares of the Chatbot Arena's
+    /// 27 clients, or `zipf:N:EXPONENT`.
+    #[arg(long, value_name = "RULE", requires = "trace", value_parser = tenants)]
+    tenants: Option<Tenants>,
+    /// The seed that tenants are drawn by.
+    #[arg(long, value_name = "N", requires = "tenants", default_value_t = 1)]
+    tenants_seed: u64,
+    /// Let the trace come so many times as fast.
+    #[arg(long, value_name = "FACTOR", requires = "trace", default_value_t = 1.0)]
+    load: f64,
+    /// Move each arrival of the trace by up to so many seconds, by the seed.
+    #[arg(long, value_name = "S", requires = "trace", default_value_t = 0.0)]
+    jitter: f64,
     /// Who goes next, and where to: see below.
     #[arg(long, value_name = "ORDER[@CAP][,POD-POLICY]", default_value = "vtc-fair", verbatim_doc_comment)]
     policy: Policy,
@@ -67,17 +85,49 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+fn tenants(text: &str) -> Result<Tenants, String> {
+    let allowed = || "give arena, or zipf:N:EXPONENT such as zipf:100:1.1".to_owned();
+    let mut parts = text.split(':');
+    let found = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("arena"), None, ..) => Some(Tenants::Arena),
+        (Some("zipf"), Some(tenants), Some(exponent), None) => tenants
+            .parse()
+            .ok()
+            .zip(exponent.parse().ok())
+            .filter(|(tenants, exponent): &(u32, f64)| {
+                (1..=10_000_000).contains(tenants) && (0.0..=10.0).contains(exponent)
+            })
+            .map(|(tenants, exponent)| Tenants::Zipf { tenants, exponent }),
+        _ => None,
+    };
+    found.ok_or_else(allowed)
+}
+
 // === impl Options ===
 
 impl Options {
     /// Who asks.
     pub fn workload(&self) -> anyhow::Result<Workload> {
-        let Some(name) = &self.workload else { bail!("give --workload") };
-        let workload = workload::by_name(name)?;
+        let workload = match (&self.workload, &self.trace) {
+            (_, Some(path)) => self.replay(path)?,
+            (Some(name), None) => workload::by_name(name)?,
+            (None, None) => bail!("give --workload or --trace"),
+        };
         Ok(match self.duration {
             Some(duration) => workload.lasting(duration),
             None => workload,
         })
+    }
+
+    /// The trace in that file, as it was asked for.
+    fn replay(&self, path: &Path) -> anyhow::Result<Workload> {
+        let mut replay = outcomes::read_trace(path)?;
+        if let Some(tenants) = self.tenants {
+            replay = replay.with_tenants(tenants, self.tenants_seed);
+        }
+        let replay = replay.at_load(self.load)?.with_jitter(self.jitter)?;
+        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        Ok(Workload::of_trace(name, replay))
     }
 
     /// What is simulated.

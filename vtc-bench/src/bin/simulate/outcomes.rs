@@ -7,9 +7,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use vtc_bench::request::Outcome;
+use vtc_bench::request::{Outcome, Request};
 use vtc_bench::simulator::{Setup, Summary};
-use vtc_bench::workload::Workload;
+use vtc_bench::workload::{Client, Replay, Workload};
+use vtc_core::queue::Weight;
 
 use crate::options::Options;
 
@@ -50,6 +51,8 @@ struct ClientFigures {
     first_token_p99_s: f64,
 }
 
+/// A number of a client that is larger is taken for a mistake.
+const MOST_CLIENTS: u32 = 10_000_000;
 /// So many clients are printed; the JSON has all.
 const SHOWN: usize = 30;
 
@@ -157,6 +160,28 @@ pub fn table(figures: &Figures) -> String {
         let _ = writeln!(text, "... and {} more: --json has them", figures.clients.len() - SHOWN);
     }
     text
+}
+
+/// Reads the requests of a file with the columns that [`write_csv`] writes: when they came, whose they are, how long.
+pub fn read_trace(path: &Path) -> anyhow::Result<Replay> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut requests = Vec::new();
+    for (number, line) in text.lines().enumerate().skip(1) {
+        let request = request(line);
+        let wrong = || format!("{}, line {}: {line:?} is no request", path.display(), number + 1);
+        requests.push(request.with_context(wrong)?);
+    }
+    let clients = requests.iter().map(|request| request.client + 1).max().unwrap_or_default();
+    let client = |number: u32| Client { name: number.to_string().into(), weight: Weight::ONE };
+    Ok(Replay::new(requests, (0..clients).map(client).collect())?)
+}
+
+fn request(line: &str) -> Option<Request> {
+    let mut fields = line.trim().split(',');
+    let arrival = fields.next()?.parse().ok().filter(|arrival| (0.0..1e9).contains(arrival))?;
+    let client = fields.next()?.parse().ok().filter(|client| *client < MOST_CLIENTS)?;
+    let (input, output) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(Request { arrival, client, input, output, blocks: None })
 }
 
 /// One line for each request: `first_token_s` and `latency_s` from its arrival, -1 if it was refused.

@@ -274,7 +274,8 @@ impl PagedPod {
         while let Some(sequence) = self.put_off.front() {
             let tokens = sequence.flight.request.input + sequence.kept;
             let idle = self.reading.is_empty() && self.writing.is_empty();
-            if !idle && !(self.has_pages(&sequence.flight.request, tokens) && self.budget() > 0) {
+            let has_room = self.budget() > 0 && self.has_pages(&sequence.flight.request, tokens);
+            if !idle && !has_room {
                 break;
             }
             if let Some(sequence) = self.put_off.pop_front() {
