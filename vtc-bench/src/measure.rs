@@ -13,8 +13,8 @@
 //!   service of its requests that arrived in it (refused ones left out), both per second, and m the largest `y_i`, the
 //!   difference is the sum over all clients of `min(m - y_i, |r_i - y_i|)`: what a client got less than the one who got most,
 //!   unless it did not ask for more. They are the maximum, the mean and the population variance over the ticks.
-//! - **`avg_diff_while_arriving`**: the mean over those ticks whose windows end before the last request arrives, for runs in
-//!   which it arrives long before T.
+//! - **`avg_diff_while_arriving`**: the mean over those ticks that are not after the last arrival, for runs in which that is
+//!   long before T.
 //! - **`gap`** (weighted tokens): the largest difference at any second, of those from 30 s to the last arrival, between the
 //!   clients that had got most and least since then, each divided by its weight. For clients who always want more the
 //!   bound is 2 U.
@@ -37,15 +37,7 @@ use self::gap::Gap;
 pub use self::summary::{ClientSummary, Percentiles, Summary};
 use self::waits::Waits;
 use crate::request::{Outcome, Served};
-
-/// What is known of a client before the run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Client {
-    /// Its name.
-    pub name: String,
-    /// Its weight: its share is so many times that of a client of weight 1.
-    pub weight: f64,
-}
+use crate::workload::Client;
 
 /// Sums up a run.
 #[derive(Debug)]
@@ -68,15 +60,6 @@ struct Account {
     refused: u64,
     service: f64,
     waits: Waits,
-}
-
-// === impl Client ===
-
-impl Client {
-    /// A client of weight 1.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), weight: 1.0 }
-    }
 }
 
 // === impl Measure ===
@@ -116,8 +99,7 @@ impl Measure {
             account.refused += 1;
             return;
         };
-        let service =
-            self.weights.input * outcome.input as f64 + self.weights.output * outcome.output as f64;
+        let service = self.weights.input * outcome.input as f64 + self.weights.output * outcome.output as f64;
         account.service += service;
         account.waits.add(served.first_token - outcome.arrival, served.end - outcome.arrival);
         self.difference.add(client, outcome.arrival, served, service);
@@ -134,7 +116,7 @@ impl Measure {
         let clients: Vec<_> = (0..count)
             .map(|number| clients.get(number).cloned().unwrap_or_else(|| Client::new(number.to_string())))
             .collect();
-        let weights: Vec<_> = clients.iter().map(|client| client.weight).collect();
+        let weights: Vec<_> = clients.iter().map(|client| client.weight.as_f64()).collect();
         let shares = self.clients.iter().zip(&weights).map(|(account, weight)| account.service / weight);
         let jain_index = vtc_core::jain_index(shares);
         let gap = self.gap.largest(&weights, self.last_arrival.min(self.duration));

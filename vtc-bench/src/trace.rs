@@ -85,7 +85,12 @@ impl Trace {
             HEADER => arena::read(file),
             azure::HEADER => azure::read(file),
             line if line.starts_with('{') => mooncake::read(file),
-            _ => return Err(TraceError::Unknown { path: path.to_owned(), line: line.chars().take(80).collect() }),
+            _ => {
+                return Err(TraceError::Unknown {
+                    path: path.to_owned(),
+                    line: line.chars().take(80).collect(),
+                });
+            }
         };
         let mut trace =
             read.map_err(|Wrong { line, wrong }| TraceError::Line { path: path.to_owned(), line, wrong })?;
@@ -127,7 +132,8 @@ mod tests {
         assert_eq!(trace.clients, ["b", "a"], "in the order in which they appear");
         let arrivals: Vec<_> = trace.requests.iter().map(|it| (it.arrival, it.client)).collect();
         assert_eq!(arrivals, [(0.25, 1), (0.5, 0)]);
-        let served: Vec<_> = trace.outcomes.iter().map(|it| it.served.map(|it| (it.first_token, it.end))).collect();
+        let served: Vec<_> =
+            trace.outcomes.iter().map(|it| it.served.map(|it| (it.first_token, it.end))).collect();
         assert_eq!(served, [Some((0.75, 2.5)), None]);
 
         let azure = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 23:59:59.5000000,374,44\r\n\
@@ -137,7 +143,8 @@ mod tests {
         assert_eq!((trace.requests[1].input, trace.requests[1].output), (396, 109));
         assert!(trace.clients.is_empty() && trace.outcomes.is_empty());
 
-        let mooncake = r#"{"timestamp": 1500, "input_length": 6758, "output_length": 500, "hash_ids": [0, 7]}"#;
+        let mooncake =
+            r#"{"timestamp": 1500, "input_length": 6758, "output_length": 500, "hash_ids": [0, 7]}"#;
         let trace = read(mooncake).unwrap();
         assert_eq!((trace.requests[0].arrival, trace.requests[0].input), (1.5, 6758));
         assert_eq!(trace.requests[0].blocks.as_deref(), Some(&[0, 7][..]));
@@ -154,7 +161,9 @@ mod tests {
         assert!(azure.starts_with("FILE, line 2: "), "{azure}");
         let mooncake = wrong("{\"timestamp\": 0, \"input_length\": 1, \"output_length\": 1}\n{}\n");
         assert!(mooncake.starts_with("FILE, line 2: missing field `timestamp`"), "{mooncake}");
-        assert!(Trace::read(Path::new("/nowhere")).unwrap_err().to_string().starts_with("cannot read /nowhere"));
+        assert!(
+            Trace::read(Path::new("/nowhere")).unwrap_err().to_string().starts_with("cannot read /nowhere")
+        );
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Parser;
-use vtc_bench::measure::{Client, Measure};
+use vtc_bench::measure::Measure;
 use vtc_bench::trace::{HEADER, Trace};
+use vtc_bench::workload::Client;
 
 /// Says how fair a run was and how well it served.
 ///

@@ -66,9 +66,9 @@ impl Difference {
         self.windows.iter_mut().map(diff).collect()
     }
 
-    /// Those of the differences whose windows end before the last request arrives.
+    /// Those of the differences whose windows begin before the last request arrives.
     pub(super) fn while_arriving<'a>(&self, diffs: &'a [f64], last_arrival: f64) -> &'a [f64] {
-        let until = self.windows.partition_point(|window| window.from + WINDOW <= last_arrival);
+        let until = self.windows.partition_point(|window| window.from <= last_arrival);
         &diffs[..until]
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Account, Client};
+use super::Account;
+use crate::workload::Client;
 
 /// What came of a run. The [module](super) says what each number is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -89,7 +90,15 @@ impl From<(Client, Account)> for ClientSummary {
     fn from((Client { name, weight }, account): (Client, Account)) -> Self {
         let Account { requests, refused, service, waits } = account;
         let (first_token, latency) = waits.percentiles();
-        Self { client: name, weight, requests, refused, service, first_token, latency }
+        Self {
+            client: name.to_string(),
+            weight: weight.as_f64(),
+            requests,
+            refused,
+            service,
+            first_token,
+            latency,
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use proptest::prelude::*;
+use vtc_core::queue::Weight;
 
 use super::*;
 use crate::trace::Trace;
+use crate::workload::Client;
 
 fn served(arrival: f64, client: u32, (input, output): (u64, u64), first_token: f64, end: f64) -> Outcome {
     Outcome { arrival, client, input, output, served: Some(Served { first_token, end }) }
@@ -25,7 +27,8 @@ fn the_published_runs_have_the_published_numbers() {
         let trace = Trace::read(&Path::new(&folder).join(file)).unwrap();
         let mut measure = Measure::new(600.0);
         trace.outcomes.iter().for_each(|outcome| measure.add(outcome));
-        let Summary { max_diff, avg_diff, diff_var, tokens_per_s, requests, refused, .. } = measure.finish(&[]);
+        let Summary { max_diff, avg_diff, diff_var, tokens_per_s, requests, refused, .. } =
+            measure.finish(&[]);
         let found = [max_diff, avg_diff, diff_var].map(|it| format!("{it:.2}"));
         assert_eq!([&found[0], &found[1], &found[2], &format!("{tokens_per_s:.1}")], numbers, "{file}");
         assert_eq!((requests, refused), (1500, if file.contains("rpm") { 919 } else { 0 }));
@@ -41,7 +44,8 @@ fn two_clients_by_hand() {
     // 120 that arrive in the first window and are served in the third.
     measure.add(&served(40.0, 1, (20, 50), 120.0, 150.0));
     measure.add(&Outcome { served: None, ..served(50.0, 1, (1, 1), 0.0, 0.0) });
-    let summary = measure.finish(&[Client::new("a"), Client { name: "b".to_owned(), weight: 2.0 }]);
+    let summary =
+        measure.finish(&[Client::new("a"), Client { weight: Weight::new(2.0).unwrap(), ..Client::new("b") }]);
     // Window 1, [30, 90): a asked 10/s and got 10, b asked 2 and got 0: min(10, 2) = 2.
     // Window 2, [60, 120): a got 5 and asked 0, the most: min(0, 5) = 0; b neither.
     // Window 3, [90, 150): b got 2, a nothing and asked for nothing. Window 4, [120, 180): the same.
@@ -71,7 +75,8 @@ fn naive(outcomes: &[Outcome], clients: u32, duration: f64) -> Vec<f64> {
         .map(|k| {
             let x = f64::from(k) * (duration - 30.0) / 20.0;
             let rates = (0..clients).map(|client| {
-                let own = || outcomes.iter().filter(|outcome| outcome.client == client && outcome.served.is_some());
+                let own =
+                    || outcomes.iter().filter(|outcome| outcome.client == client && outcome.served.is_some());
                 let got: f64 = own()
                     .map(|outcome| {
                         let Served { first_token, end } = outcome.served.unwrap();

@@ -26,8 +26,14 @@ pub(super) fn read(file: impl Read) -> Result<Trace, Wrong> {
     let mut trace = Trace::default();
     let mut numbers = HashMap::new();
     for line in csv::Reader::from_reader(file).deserialize() {
-        let Line { arrival_s: arrival, client, input_tokens: input, output_tokens: output, first_token_s, latency_s } =
-            line?;
+        let Line {
+            arrival_s: arrival,
+            client,
+            input_tokens: input,
+            output_tokens: output,
+            first_token_s,
+            latency_s,
+        } = line?;
         let number = *numbers.entry(client).or_insert_with_key(|name| {
             trace.clients.push(name.clone());
             trace.clients.len() as u32 - 1

@@ -1,0 +1,97 @@
+//! Many runs of the simulator: policies, workloads, numbers of pods, seeds; on all cores.
+//!
+//! ```sh
+//! cargo run --release -p vtc-bench --bin compare -- --policies fcfs,vtc-fair,vtc-pred --workloads overload,zipf --seeds 10
+//! cargo run --release -p vtc-bench --bin compare -- --policies 'none,random vtc-fair vtc-fair,least-request' --pods 1,4
+//! ```
+//!
+//! A cell is the mean over the seeds and, behind it, their standard deviation. A policy is compared with the first one
+//! on the same seeds, which have the same arrivals: what is judged is the difference of each pair. It *exceeds the
+//! spread* if its mean is more than `t` standard errors from 0, `t` being that of Student for 95 % and one less than the
+//! seeds: then less than one in twenty comparisons of equals would say so. With many comparisons some of those will be
+//! among them.
+
+mod matrix;
+mod report;
+mod spread;
+
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+use clap::Parser;
+use vtc_bench::simulator::{Policy, Profile};
+use vtc_bench::workload::{self, Workload};
+
+use self::matrix::Matrix;
+
+/// Compares policies over workloads, numbers of pods and seeds, on all cores, and says which differences from the first
+/// policy exceed the seeds' spread.
+#[derive(Debug, Parser)]
+#[command(name = "compare", version)]
+struct Options {
+    /// Policies, separated by spaces, or by commas where none has a pod policy; the others are compared with the first.
+    #[arg(long, value_name = "LIST", default_value = "fcfs vtc-fair vtc-pred vtc-pred-50 vtc-oracle drr")]
+    policies: String,
+    /// Workloads, separated by commas; see `simulate --list`.
+    #[arg(long, value_name = "LIST", default_value = "overload", value_delimiter = ',')]
+    workloads: Vec<String>,
+    /// Numbers of pods, separated by commas.
+    #[arg(long, value_name = "LIST", default_value = "1", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pods: Vec<u32>,
+    /// Seeds: 1 to this; at least 2, or there is no spread.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    seeds: u64,
+    /// What the pods are like: `a10g`, `vllm`, or a file that ends in .toml.
+    #[arg(long, value_name = "NAME|FILE", default_value = "a10g")]
+    pod_profile: String,
+    /// How long requests come, in seconds [default: each workload's].
+    #[arg(long, value_name = "S")]
+    duration: Option<f64>,
+    /// Threads [default: as many as there are cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let matrix = Matrix {
+        policies: policies(&options.policies)?,
+        workloads: options.workloads.iter().map(|name| workload(name, &options)).collect::<Result<_, _>>()?,
+        pods: options.pods.iter().map(|pods| *pods as usize).collect(),
+        seeds: options.seeds,
+        profile: Profile::load(&options.pod_profile).context("--pod-profile")?,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cells = matrix.run(options.threads.map_or(cores, |threads| threads as usize))?;
+    let comparisons = report::comparisons(&matrix, &cells);
+    let text = match options.json {
+        true => serde_json::to_string_pretty(&comparisons)? + "\n",
+        false => report::tables(&matrix, &comparisons),
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads only the beginning is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// By spaces if there are any: a policy may have a comma in it.
+fn policies(list: &str) -> anyhow::Result<Vec<Policy>> {
+    let names: Vec<_> = match list.contains(' ') {
+        true => list.split_whitespace().collect(),
+        false if list.parse::<Policy>().is_ok() => vec![list],
+        false => list.split(',').collect(),
+    };
+    Ok(names.into_iter().map(str::parse).collect::<Result<_, _>>()?)
+}
+
+fn workload(name: &str, options: &Options) -> anyhow::Result<Workload> {
+    let workload = workload::by_name(name)?;
+    Ok(match options.duration {
+        Some(duration) => workload.lasting(duration),
+        None => workload,
+    })
+}

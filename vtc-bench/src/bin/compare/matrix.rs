@@ -1,0 +1,124 @@
+//! The runs: every policy on every workload, number of pods and seed.
+
+use std::sync::mpsc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use vtc_bench::simulator::{Policy, Profile, Setup, simulate};
+use vtc_bench::workload::Workload;
+use vtc_core::ConfigError;
+
+/// What is run.
+#[derive(Debug)]
+pub struct Matrix {
+    pub policies: Vec<Policy>,
+    pub workloads: Vec<Workload>,
+    pub pods: Vec<usize>,
+    pub seeds: u64,
+    pub profile: Profile,
+}
+
+/// What one run came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// Tokens read and written per second of the whole run.
+    pub tokens_per_s: f64,
+    /// The most less the least of the clients' service per weight while requests came, in weighted tokens.
+    pub gap: f64,
+    /// The mean of the seconds from arrival to first token.
+    pub first_token_s: f64,
+    /// The same of the client that has it best, and of the one that has it worst.
+    pub best_client_s: f64,
+    pub worst_client_s: f64,
+    /// The part of the requests that was refused.
+    pub refused: f64,
+}
+
+// === impl Matrix ===
+
+impl Matrix {
+    /// The cells by workload, pods and policy, each with the figures of its seeds in their order.
+    pub fn run(&self, threads: usize) -> Result<Vec<Vec<Figures>>, ConfigError> {
+        let cells = self.workloads.len() * self.pods.len() * self.policies.len();
+        let seeds = usize::try_from(self.seeds).unwrap_or(usize::MAX);
+        let runs = cells * seeds;
+        let style = ProgressStyle::with_template("{bar:40} {pos} of {len} runs, {elapsed}");
+        let bar =
+            ProgressBar::new(runs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let mut figures = vec![vec![Figures::default(); seeds]; cells];
+        let (sender, receiver) = mpsc::channel();
+        let result = std::thread::scope(|scope| {
+            let threads = threads.clamp(1, runs.max(1));
+            for thread in 0..threads {
+                let sender = sender.clone();
+                // Dealt like cards: neighbours are of one cell and take about as long.
+                scope.spawn(move || {
+                    for run in (thread..runs).step_by(threads) {
+                        let (cell, seed) = (run / seeds, run % seeds);
+                        if sender.send((cell, seed, self.one(cell, seed as u64 + 1))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            for (cell, seed, result) in &receiver {
+                figures[cell][seed] = result?;
+                bar.inc(1);
+            }
+            Ok(())
+        });
+        bar.finish_and_clear();
+        result.map(|()| figures)
+    }
+
+    /// Which cell that is.
+    pub fn cell(&self, workload: usize, pods: usize, policy: usize) -> usize {
+        (workload * self.pods.len() + pods) * self.policies.len() + policy
+    }
+
+    fn one(&self, cell: usize, seed: u64) -> Result<Figures, ConfigError> {
+        let (rest, policy) = (cell / self.policies.len(), cell % self.policies.len());
+        let (workload, pods) = (&self.workloads[rest / self.pods.len()], self.pods[rest % self.pods.len()]);
+        let setup = Setup::new(self.policies[policy].clone()).on(pods, self.profile.clone());
+        let mut clients = vec![Client::default(); workload.clients.len()];
+        let (mut tokens, mut waits, mut served_count) = (0, 0.0, 0_u64);
+        let arrivals = workload.arrivals(seed);
+        let summary = simulate(&Setup { seed, ..setup }, &workload.clients, arrivals, |outcome| {
+            let Some(served) = outcome.served else { return };
+            tokens += outcome.input + outcome.output;
+            served_count += 1;
+            waits += served.first_token - outcome.arrival;
+            let client = &mut clients[outcome.client as usize];
+            client.waits += served.first_token - outcome.arrival;
+            client.served += 1;
+            let span = served.end - served.first_token;
+            let within = (served.end.min(workload.duration) - served.first_token).max(0.0);
+            let part =
+                if span > 0.0 { within / span } else { f64::from(u8::from(served.end < workload.duration)) };
+            client.service += part * (outcome.input + 2 * outcome.output) as f64;
+        })?;
+        let per_weight =
+            clients.iter().zip(&workload.clients).map(|(of, client)| of.service / client.weight.as_f64());
+        let averages = clients.iter().filter(|of| of.served > 0).map(|of| of.waits / of.served as f64);
+        let range = |numbers: &mut dyn Iterator<Item = f64>| {
+            numbers.fold((f64::MAX, 0.0_f64), |(least, most), number| (least.min(number), most.max(number)))
+        };
+        let ((least, most), (best, worst)) = (range(&mut { per_weight }), range(&mut { averages }));
+        Ok(Figures {
+            tokens_per_s: tokens as f64 / summary.end.max(f64::MIN_POSITIVE),
+            gap: most - least,
+            first_token_s: waits / served_count.max(1) as f64,
+            best_client_s: best.min(worst),
+            worst_client_s: worst,
+            refused: summary.refused as f64 / summary.requests.max(1) as f64,
+        })
+    }
+}
+
+/// One client's sums over a run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Client {
+    service: f64,
+    waits: f64,
+    served: u64,
+}

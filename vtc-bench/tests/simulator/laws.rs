@@ -1,0 +1,216 @@
+//! What holds of every run.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use vtc_bench::request::{Outcome, Request};
+use vtc_bench::simulator::{Profile, Setup, Summary, simulate};
+use vtc_bench::workload::{self, Client, Workload};
+use vtc_core::queue::{Weight, discipline};
+
+use crate::measure;
+
+fn run(setup: &Setup, workload: &Workload, seed: u64) -> (Vec<Outcome>, Summary) {
+    let mut outcomes = Vec::new();
+    let arrivals = workload.arrivals(seed);
+    let summary = simulate(setup, &workload.clients, arrivals, |outcome| outcomes.push(*outcome)).unwrap();
+    (outcomes, summary)
+}
+
+/// Every order and every pod policy, each at least once.
+fn policies() -> Vec<String> {
+    let orders =
+        ["none", "rpm:5", "vtc-pred:median", "vtc-pred:p90", "vtc-oracle", "vtc-pred-50", "vtc-fair@2"];
+    let orders = orders.into_iter().chain(discipline::NAMES);
+    let mut policies: Vec<_> = orders.clone().map(str::to_owned).collect();
+    let pods = vtc_core::policy::NAMES.into_iter().chain(["vtc-basic-shuffled"]).cycle();
+    policies.extend(orders.zip(pods).map(|(order, pod)| format!("{order},{pod}")));
+    policies
+}
+
+fn profiles() -> [Profile; 3] {
+    // Little memory and small steps: what is put off comes back, what is read comes in pieces.
+    let narrow = "kind = 'paged'\npool_tokens = 4096\nmax_step_tokens = 256\nprefix_tokens = 64";
+    [Profile::default(), Profile::load("vllm").unwrap(), Profile::from_toml(narrow).unwrap()]
+}
+
+fn clients(count: u32) -> Vec<Client> {
+    let client = |number| Client { name: format!("client-{number}").into(), weight: Weight::ONE };
+    (0..count).map(client).collect()
+}
+
+/// Requests with prefixes that some of them share.
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let one = (0..30_000_u32, 0..5_u32, 1..1200_u64, 0..700_u64, 0..4_u64, 0..20_u64);
+    proptest::collection::vec(one, 1..80).prop_map(|mut drawn| {
+        drawn.sort_unstable();
+        let request =
+            |(number, (at, client, input, output, topic, same)): (u64, (u32, u32, u64, u64, u64, u64))| {
+                let blocks = input.div_ceil(64);
+                let block =
+                    |block: u64| if block < same { topic * 1000 + block } else { number * 1_000_000 + block };
+                let blocks = Some((0..blocks).map(block).collect());
+                Request { arrival: f64::from(at) / 1000.0, client, input, output, blocks }
+            };
+        (0..).zip(drawn).map(request).collect()
+    })
+}
+
+/// What was asked, however often.
+fn tally(asked: impl Iterator<Item = (f64, u32, u64, u64)>) -> HashMap<(u64, u32, u64, u64), usize> {
+    let mut tally = HashMap::new();
+    asked.for_each(|(at, client, input, output)| {
+        *tally.entry((at.to_bits(), client, input, output)).or_default() += 1
+    });
+    tally
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
+
+    #[test]
+    fn every_request_has_one_fate_in_the_right_order_and_no_pod_holds_more_than_it_can(
+        requests in requests(),
+        pods in 1..4_usize,
+    ) {
+        for profile in profiles() {
+            for policy in policies() {
+                let setup = Setup::new(policy.parse().unwrap()).on(pods, profile.clone());
+                let mut outcomes = Vec::new();
+                let arrivals = requests.iter().cloned();
+                let summary = simulate(&setup, &clients(5), arrivals, |outcome| outcomes.push(*outcome)).unwrap();
+                let asked = tally(requests.iter().map(|of| (of.arrival, of.client, of.input, of.output)));
+                let answered = tally(outcomes.iter().map(|of| (of.arrival, of.client, of.input, of.output)));
+                prop_assert_eq!(asked, answered, "{}", &policy);
+                for outcome in &outcomes {
+                    if let Some(served) = outcome.served {
+                        prop_assert!(outcome.arrival < served.first_token && served.first_token <= served.end);
+                    }
+                }
+                let refused = outcomes.iter().filter(|of| of.served.is_none()).count();
+                prop_assert_eq!((summary.requests, summary.refused), (requests.len() as u64, refused as u64));
+                prop_assert!(summary.pods.most_held <= profile.pool_tokens(), "{}: {:?}", &policy, summary);
+                let paged = matches!(profile, Profile::Paged(_));
+                prop_assert!(paged || summary.pods.preemptions == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_has_the_same_seed_has_the_same_run(requests in requests(), seed: u64) {
+        for profile in profiles() {
+            for policy in policies() {
+                let setup = Setup { seed, ..Setup::new(policy.parse().unwrap()).on(3, profile.clone()) };
+                let run = || {
+                    let mut outcomes = Vec::new();
+                    let arrivals = requests.iter().cloned();
+                    let summary = simulate(&setup, &clients(5), arrivals, |outcome| outcomes.push(*outcome)).unwrap();
+                    (outcomes, summary)
+                };
+                prop_assert_eq!(run(), run(), "{}", policy);
+            }
+        }
+    }
+}
+
+#[test]
+fn another_seed_is_another_run_where_chance_decides() {
+    let workload = workload::by_name("overload").unwrap().lasting(60.0);
+    for policy in
+        ["vtc-pred-50", "none,random", "fcfs,power-of-two", "vtc-fair,vtc-basic-shuffled", "none,vtc-basic"]
+    {
+        let with = |seed| {
+            let setup = Setup { seed, ..Setup::new(policy.parse().unwrap()).on(2, Profile::default()) };
+            run(&setup, &workload, 1).0
+        };
+        assert_ne!(with(1), with(2), "{policy}");
+    }
+}
+
+#[test]
+fn a_pod_never_stands_idle_while_a_request_waits() {
+    // More work than the pods can do from the first second to the last arrival: they work all the time, however the order.
+    let workload = workload::by_name("overload").unwrap().lasting(120.0);
+    for profile in [Profile::default(), Profile::load("vllm").unwrap()] {
+        for policy in ["fcfs", "vtc-fair", "vtc-pred", "drr", "lcf", "vtc-max-fair", "none,round-robin"] {
+            let setup = Setup::new(policy.parse().unwrap()).on(1, profile.clone());
+            let (outcomes, summary) = run(&setup, &workload, 1);
+            let first = outcomes.iter().map(|of| of.arrival).fold(f64::MAX, f64::min);
+            let idle = summary.end - summary.pods.busy as f64 / 1e9;
+            // Between the first two requests there may be nothing to do.
+            assert!(
+                idle >= first - 1e-9 && idle < first + 0.7,
+                "{policy}: idle for {idle} s, first at {first} s"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_client_runs_more_than_its_cap() {
+    let workload = workload::by_name("overload").unwrap().lasting(60.0);
+    let (outcomes, _) = run(&Setup::new("vtc-fair@3".parse().unwrap()), &workload, 1);
+    for client in [0, 1] {
+        let own: Vec<_> =
+            outcomes.iter().filter(|of| of.client == client).filter_map(|of| of.served).collect();
+        let at_once =
+            |moment: f64| own.iter().filter(|of| of.first_token <= moment && moment < of.end).count();
+        let most = own.iter().map(|of| at_once(of.first_token)).max().unwrap();
+        assert_eq!(most, 3, "reached and not passed");
+    }
+}
+
+#[test]
+fn a_limit_by_the_minute_refuses_what_is_beyond() {
+    let workload = workload::by_name("overload").unwrap();
+    let (outcomes, summary) = run(&Setup::new("rpm:5".parse().unwrap()), &workload, 1);
+    // 6 minutes, 5 of each client in each.
+    assert_eq!(summary.requests - summary.refused, 60);
+    for client in [0, 1] {
+        let accepted: Vec<_> = outcomes
+            .iter()
+            .filter(|of| of.client == client && of.served.is_some())
+            .map(|of| of.arrival)
+            .collect();
+        let mut accepted = accepted;
+        accepted.sort_by(f64::total_cmp);
+        assert!(accepted.windows(6).all(|of| of[5] - of[0] >= 60.0 - 1e-9));
+    }
+}
+
+#[test]
+fn policies_rank_by_fairness_under_overload() {
+    let workload = workload::by_name("overload").unwrap();
+    let diff = |policy: &str| {
+        let (outcomes, _) = run(&Setup::new(policy.parse().unwrap()), &workload, 1);
+        measure::avg_diff(&outcomes, 2, workload.duration, workload.duration)
+    };
+    let ranked = ["vtc-oracle", "vtc-pred-50", "vtc-fair", "fcfs"].map(diff);
+    assert!(ranked.windows(2).all(|pair| 2.0 * pair[0] < pair[1]), "{ranked:?}");
+}
+
+#[test]
+fn a_prefix_that_is_there_is_not_read_again() {
+    let request = |number: u32, topic: u64| Request {
+        arrival: f64::from(number) * 30.0,
+        client: 0,
+        input: 2000,
+        output: 10,
+        // The last block is not whole.
+        blocks: Some((0..4).map(|block| topic * 10 + block).collect()),
+    };
+    let setup = Setup::new("fcfs".parse().unwrap()).on(1, Profile::load("vllm").unwrap());
+    let run = |topics: [u64; 2]| {
+        let requests = [request(0, topics[0]), request(1, topics[1])];
+        let mut waits = Vec::new();
+        let sink = |of: &Outcome| waits.push(of.served.unwrap().first_token - of.arrival);
+        let summary = simulate(&setup, &clients(1), requests, sink).unwrap();
+        (summary.pods.cached, waits)
+    };
+    let (cached, waits) = run([1, 2]);
+    assert_eq!(cached, 0);
+    assert!((waits[0] - waits[1]).abs() < 1e-9);
+    let (cached, waits) = run([1, 1]);
+    assert_eq!(cached, 3 * 512);
+    assert!((waits[0] - waits[1] - 1536.0 * 0.000_209).abs() < 1e-9, "{waits:?}");
+}
