@@ -105,7 +105,7 @@ proptest! {
         let outcomes: Vec<_> = requests
             .into_iter()
             .map(|(arrival, client, input, output, wait, span, fate)| Outcome {
-                served: (fate > 0).then(|| Served { first_token: arrival + wait, end: arrival + wait + span }),
+                served: (fate > 0).then_some(Served { first_token: arrival + wait, end: arrival + wait + span }),
                 ..served(arrival, client, (input, output), 0.0, 0.0)
             })
             .collect();

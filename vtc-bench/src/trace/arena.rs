@@ -39,7 +39,7 @@ pub(super) fn read(file: impl Read) -> Result<Trace, Wrong> {
             trace.clients.len() as u32 - 1
         });
         let served = (latency_s >= 0.0)
-            .then(|| Served { first_token: arrival + first_token_s, end: arrival + latency_s });
+            .then_some(Served { first_token: arrival + first_token_s, end: arrival + latency_s });
         trace.requests.push(Request { arrival, client: number, input, output, blocks: None });
         trace.outcomes.push(Outcome { arrival, client: number, input, output, served });
     }

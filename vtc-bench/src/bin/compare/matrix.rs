@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use vtc_bench::measure::{ClientSummary, Measure};
 use vtc_bench::simulator::{Policy, Profile, Setup, simulate};
 use vtc_bench::workload::Workload;
 use vtc_core::ConfigError;
@@ -22,7 +23,9 @@ pub struct Matrix {
 pub struct Figures {
     /// Tokens read and written per second of the whole run.
     pub tokens_per_s: f64,
-    /// The most less the least of the clients' service per weight while requests came, in weighted tokens.
+    /// The mean difference of service over the ticks, in weighted tokens per second.
+    pub avg_diff: f64,
+    /// The largest gap between the clients' service per weight, in weighted tokens.
     pub gap: f64,
     /// The mean of the seconds from arrival to first token.
     pub first_token_s: f64,
@@ -80,45 +83,27 @@ impl Matrix {
         let (rest, policy) = (cell / self.policies.len(), cell % self.policies.len());
         let (workload, pods) = (&self.workloads[rest / self.pods.len()], self.pods[rest % self.pods.len()]);
         let setup = Setup::new(self.policies[policy].clone()).on(pods, self.profile.clone());
-        let mut clients = vec![Client::default(); workload.clients.len()];
-        let (mut tokens, mut waits, mut served_count) = (0, 0.0, 0_u64);
+        let mut measure = Measure::new(workload.duration);
         let arrivals = workload.arrivals(seed);
-        let summary = simulate(&Setup { seed, ..setup }, &workload.clients, arrivals, |outcome| {
-            let Some(served) = outcome.served else { return };
-            tokens += outcome.input + outcome.output;
-            served_count += 1;
-            waits += served.first_token - outcome.arrival;
-            let client = &mut clients[outcome.client as usize];
-            client.waits += served.first_token - outcome.arrival;
-            client.served += 1;
-            let span = served.end - served.first_token;
-            let within = (served.end.min(workload.duration) - served.first_token).max(0.0);
-            let part =
-                if span > 0.0 { within / span } else { f64::from(u8::from(served.end < workload.duration)) };
-            client.service += part * (outcome.input + 2 * outcome.output) as f64;
-        })?;
-        let per_weight =
-            clients.iter().zip(&workload.clients).map(|(of, client)| of.service / client.weight.as_f64());
-        let averages = clients.iter().filter(|of| of.served > 0).map(|of| of.waits / of.served as f64);
-        let range = |numbers: &mut dyn Iterator<Item = f64>| {
-            numbers.fold((f64::MAX, 0.0_f64), |(least, most), number| (least.min(number), most.max(number)))
-        };
-        let ((least, most), (best, worst)) = (range(&mut { per_weight }), range(&mut { averages }));
+        simulate(&Setup { seed, ..setup }, &workload.clients, arrivals, |outcome| measure.add(outcome))?;
+        let summary = measure.finish(&workload.clients);
+        let served = |of: &&ClientSummary| of.requests > of.refused;
+        let (mut waits, mut count, mut best, mut worst) = (0.0, 0, f64::INFINITY, 0.0_f64);
+        for of in summary.clients.iter().filter(served) {
+            let (mean, requests) = (of.first_token.mean, of.requests - of.refused);
+            waits += mean * requests as f64;
+            count += requests;
+            best = best.min(mean);
+            worst = worst.max(mean);
+        }
         Ok(Figures {
-            tokens_per_s: tokens as f64 / summary.end.max(f64::MIN_POSITIVE),
-            gap: most - least,
-            first_token_s: waits / served_count.max(1) as f64,
+            tokens_per_s: summary.tokens_per_s,
+            avg_diff: summary.avg_diff,
+            gap: summary.gap,
+            first_token_s: waits / count.max(1) as f64,
             best_client_s: best.min(worst),
             worst_client_s: worst,
             refused: summary.refused as f64 / summary.requests.max(1) as f64,
         })
     }
-}
-
-/// One client's sums over a run.
-#[derive(Clone, Copy, Debug, Default)]
-struct Client {
-    service: f64,
-    waits: f64,
-    served: u64,
 }

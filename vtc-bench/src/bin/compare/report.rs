@@ -29,8 +29,9 @@ struct Figure {
 /// A figure's name, its head in a table, and which it is.
 type Column = (&'static str, &'static str, fn(&Figures) -> f64);
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("tokens_per_s", "tokens/s", |of| of.tokens_per_s),
+    ("avg_diff", "Avg Diff", |of| of.avg_diff),
     ("gap", "gap", |of| of.gap),
     ("first_token_s", "1st token", |of| of.first_token_s),
     ("best_client_s", "best", |of| of.best_client_s),
@@ -94,7 +95,8 @@ pub fn tables(matrix: &Matrix, comparisons: &[Comparison]) -> String {
         text.push_str("\n\n");
     }
     text.push_str(
-        "gap: the most less the least of the clients' service (input + 2 output) per weight while requests came.\n\
+        "Avg Diff: the mean difference of service (input + 2 output) among clients at 19 moments, per second.\n\
+         gap: the largest between the clients' service per weight, from 30 s to the last arrival.\n\
          1st token: mean seconds from arrival to first token; best and worst: that of the client that has it so.\n\
          *: differs from the first policy by more than the spread of the differences, seed by seed (95 %, Student's t).\n",
     );

@@ -8,16 +8,21 @@
 //!
 //! What is simulated and how: the documentation of `vtc_bench::simulator`.
 
+mod figures;
 mod options;
-mod outcomes;
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use vtc_bench::measure::Measure;
 use vtc_bench::simulator::simulate;
+use vtc_bench::trace;
 
+use self::figures::Figures;
 use self::options::Options;
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -31,22 +36,35 @@ fn main() -> anyhow::Result<ExitCode> {
         ProgressStyle::with_template("{bar:40} {pos} of {len} simulated seconds, {elapsed}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
+    let mut measure = Measure::new(workload.duration);
+    // Only a file needs them all, in the order of their arrival.
     let mut outcomes = Vec::new();
+    let (mut ended, mut longest_input) = (0_u64, 0);
     let summary = simulate(&setup, &workload.clients, workload.arrivals(options.seed), |outcome| {
-        outcomes.push(*outcome);
-        if outcomes.len().is_multiple_of(1024) {
+        measure.add(outcome);
+        longest_input = outcome.input.max(longest_input);
+        if options.csv.is_some() {
+            outcomes.push(*outcome);
+        }
+        ended += 1;
+        if ended.is_multiple_of(1024) {
             bar.set_position(outcome.arrival as u64);
         }
     })?;
     bar.finish_and_clear();
-    outcomes.sort_by(|a, b| a.arrival.total_cmp(&b.arrival).then(a.client.cmp(&b.client)));
     if let Some(path) = &options.csv {
-        outcomes::write_csv(path, &outcomes)?;
+        outcomes.sort_by(|a, b| a.arrival.total_cmp(&b.arrival).then(a.client.cmp(&b.client)));
+        let names: Vec<_> = workload.clients.iter().map(|client| client.name.to_string()).collect();
+        let file = File::create(path).map(BufWriter::new);
+        let written = file.and_then(|file| trace::write(file, &names, &outcomes));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let figures = outcomes::figures(&options, &workload, &setup, &summary, &outcomes);
+    let mut measures = measure.finish(&workload.clients);
+    measures.gap_bound = Some(2.0 * setup.service_ahead(longest_input));
+    let figures = Figures::new(&options, &workload, &setup, &summary, measures);
     let text = match options.json {
         true => serde_json::to_string_pretty(&figures)? + "\n",
-        false => outcomes::table(&figures),
+        false => figures.to_string(),
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)

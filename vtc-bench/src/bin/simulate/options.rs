@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use vtc_bench::simulator::{Capacity, PROFILE_NAMES, Policy, Profile, Setup};
-use vtc_bench::workload::{self, Tenants, Workload};
-
-use crate::outcomes;
+use vtc_bench::trace::Trace;
+use vtc_bench::workload::{self, Client, Replay, Tenants, Workload};
 
 /// Simulates requests on pods behind a policy, around the real core on scripted time.
 ///
@@ -19,7 +18,8 @@ pub struct Options {
     /// The workload; `--list` shows them.
     #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "trace"])]
     workload: Option<String>,
-    /// A trace instead, with the columns that `--csv` writes; of these the first four are read.
+    /// A trace instead: a file that `--csv` wrote, Azure's LLM inference trace, or Mooncake's. One that names no clients gets
+    /// those of `--tenants arena`, unless others are asked for.
     #[arg(long, value_name = "FILE", conflicts_with = "workload")]
     trace: Option<PathBuf>,
     /// Draw the tenants of the trace anew for each request, by the seed: `arena`, with the shares of the Chatbot Arena's
@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(long, value_name = "RULE", requires = "trace", value_parser = tenants)]
     tenants: Option<Tenants>,
     /// The seed that tenants are drawn by.
-    #[arg(long, value_name = "N", requires = "tenants", default_value_t = 1)]
+    #[arg(long, value_name = "N", requires = "trace", default_value_t = 1)]
     tenants_seed: u64,
     /// Let the trace come so many times as fast.
     #[arg(long, value_name = "FACTOR", requires = "trace", default_value_t = 1.0)]
@@ -121,8 +121,15 @@ impl Options {
 
     /// The trace in that file, as it was asked for.
     fn replay(&self, path: &Path) -> anyhow::Result<Workload> {
-        let mut replay = outcomes::read_trace(path)?;
-        if let Some(tenants) = self.tenants {
+        let Trace { requests, clients, .. } = Trace::read(path)?;
+        let names_nobody = clients.is_empty();
+        let clients = if names_nobody {
+            vec![Client::new("everybody")]
+        } else {
+            clients.into_iter().map(Client::new).collect()
+        };
+        let mut replay = Replay::new(requests, clients)?;
+        if let Some(tenants) = self.tenants.or(names_nobody.then_some(Tenants::Arena)) {
             replay = replay.with_tenants(tenants, self.tenants_seed);
         }
         let replay = replay.at_load(self.load)?.with_jitter(self.jitter)?;
