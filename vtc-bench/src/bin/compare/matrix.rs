@@ -5,7 +5,6 @@ use std::sync::mpsc;
 use indicatif::{ProgressBar, ProgressStyle};
 use vtc_bench::simulator::{Policy, Profile, Setup, simulate};
 use vtc_bench::workload::Workload;
-use vtc_core::ConfigError;
 
 /// What is run.
 #[derive(Debug)]
@@ -14,6 +13,8 @@ pub struct Matrix {
     pub workloads: Vec<Workload>,
     pub pods: Vec<usize>,
     pub seeds: u64,
+    /// So many times the workload's requests a second for each pod.
+    pub load_per_pod: f64,
     pub profile: Profile,
 }
 
@@ -22,7 +23,8 @@ pub struct Matrix {
 pub struct Figures {
     /// Tokens read and written per second of the whole run.
     pub tokens_per_s: f64,
-    /// The most less the least of the clients' service per weight while requests came, in weighted tokens.
+    /// The most less the least of the clients' service per weight, from the warm-up to when requests came no more, in
+    /// weighted tokens.
     pub gap: f64,
     /// The mean of the seconds from arrival to first token.
     pub first_token_s: f64,
@@ -33,11 +35,14 @@ pub struct Figures {
     pub refused: f64,
 }
 
+/// Seconds from the beginning that do not count.
+const WARM_UP: f64 = 30.0;
+
 // === impl Matrix ===
 
 impl Matrix {
     /// The cells by workload, pods and policy, each with the figures of its seeds in their order.
-    pub fn run(&self, threads: usize) -> Result<Vec<Vec<Figures>>, ConfigError> {
+    pub fn run(&self, threads: usize) -> anyhow::Result<Vec<Vec<Figures>>> {
         let cells = self.workloads.len() * self.pods.len() * self.policies.len();
         let seeds = usize::try_from(self.seeds).unwrap_or(usize::MAX);
         let runs = cells * seeds;
@@ -76,9 +81,10 @@ impl Matrix {
         (workload * self.pods.len() + pods) * self.policies.len() + policy
     }
 
-    fn one(&self, cell: usize, seed: u64) -> Result<Figures, ConfigError> {
+    fn one(&self, cell: usize, seed: u64) -> anyhow::Result<Figures> {
         let (rest, policy) = (cell / self.policies.len(), cell % self.policies.len());
         let (workload, pods) = (&self.workloads[rest / self.pods.len()], self.pods[rest % self.pods.len()]);
+        let workload = workload.clone().at_load(self.load_per_pod * pods as f64)?.lasting(workload.duration);
         let setup = Setup::new(self.policies[policy].clone()).on(pods, self.profile.clone());
         let mut clients = vec![Client::default(); workload.clients.len()];
         let (mut tokens, mut waits, mut served_count) = (0, 0.0, 0_u64);
@@ -92,9 +98,9 @@ impl Matrix {
             client.waits += served.first_token - outcome.arrival;
             client.served += 1;
             let span = served.end - served.first_token;
-            let within = (served.end.min(workload.duration) - served.first_token).max(0.0);
-            let part =
-                if span > 0.0 { within / span } else { f64::from(u8::from(served.end < workload.duration)) };
+            let within = (served.end.min(workload.duration) - served.first_token.max(WARM_UP)).max(0.0);
+            let at_once = f64::from(u8::from((WARM_UP..workload.duration).contains(&served.end)));
+            let part = if span > 0.0 { within / span } else { at_once };
             client.service += part * (outcome.input + 2 * outcome.output) as f64;
         })?;
         let per_weight =

@@ -94,7 +94,8 @@ pub fn tables(matrix: &Matrix, comparisons: &[Comparison]) -> String {
         text.push_str("\n\n");
     }
     text.push_str(
-        "gap: the most less the least of the clients' service (input + 2 output) per weight while requests came.\n\
+        "gap: the most less the least of the clients' service (input + 2 output) per weight from 30 s to the\n\
+         last arrival: of clients who always want more, it is to be small; of others, it is what they asked for.\n\
          1st token: mean seconds from arrival to first token; best and worst: that of the client that has it so.\n\
          *: differs from the first policy by more than the spread of the differences, seed by seed (95 %, Student's t).\n",
     );
