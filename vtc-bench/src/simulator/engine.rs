@@ -239,8 +239,14 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         let mut ended = std::mem::take(&mut self.ended);
         self.pods[pod].finish(now, &mut ended);
         if self.capped && !ended.is_empty() {
-            // An end may bring its user back into the order, at the level.
+            // An end may bring its user back into the order, at the level: all tokens of before are charged first, also
+            // the last ones of those who end with it.
             self.report();
+            for flight in &ended {
+                if let (Some(queue), Some(id)) = (&mut self.queue, flight.id) {
+                    queue.delivered(id, pod::written(&flight.request) - flight.delivered);
+                }
+            }
         }
         let any = !ended.is_empty();
         for flight in ended.drain(..) {
