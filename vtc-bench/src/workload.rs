@@ -139,10 +139,30 @@ impl Workload {
         }
     }
 
-    /// The same for another number of seconds: streams stop earlier or go on as they were, a trace is cut off.
+    /// The same for another number of seconds: streams stop earlier or go on as they were, a trace is cut off
+    /// behind what comes at that moment.
     #[must_use]
     pub fn lasting(self, duration: f64) -> Self {
         Self { duration, ..self }
+    }
+
+    /// The same with so many times as many requests a second; a trace is over so much sooner.
+    ///
+    /// # Errors
+    /// What is not a finite number above 0.
+    pub fn at_load(self, factor: f64) -> Result<Self, ReplayError> {
+        let source = match self.source {
+            _ if !(factor.is_finite() && factor > 0.0) => return Err(ReplayError::Load(factor)),
+            Source::Streams(streams) => {
+                let scaled = |(number, stream): (u64, Stream)| (number, stream.at_load(factor));
+                Source::Streams(streams.into_iter().map(scaled).collect())
+            }
+            Source::Trace(replay) => {
+                let replay = replay.at_load(factor)?;
+                return Ok(Self { duration: self.duration / factor, source: Source::Trace(replay), ..self });
+            }
+        };
+        Ok(Self { source, ..self })
     }
 
     /// The same with only these clients asking: who is alone is measured by what it gets alone.

@@ -1,5 +1,6 @@
 //! How fair a run was, from the file that tells what became of its requests.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::ensure;
@@ -43,10 +44,10 @@ fn main() -> anyhow::Result<()> {
     trace.outcomes.iter().for_each(|outcome| measure.add(outcome));
     let clients: Vec<_> = trace.clients.into_iter().map(Client::new).collect();
     let summary = measure.finish(&clients);
-    if json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
-    } else {
-        print!("{summary}");
+    let text = if json { serde_json::to_string_pretty(&summary)? + "\n" } else { summary.to_string() };
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads only the beginning, as `head` does, has what it wants.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
-    Ok(())
 }

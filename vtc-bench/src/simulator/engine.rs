@@ -198,9 +198,9 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         pods.sort_unstable();
         self.pull(&pods);
         for pod in pods.drain(..) {
-            while let Some(flight) = self.lines[pod].pop_front_if(|first| self.pods[pod].fits(&first.request))
-            {
-                self.pods[pod].admit(flight);
+            let (line, at) = (&mut self.lines[pod], &mut self.pods[pod]);
+            while let Some(flight) = line.pop_front_if(|first| at.takes(&first.request)) {
+                at.admit(flight);
             }
             match self.pods[pod].begin() {
                 Some(span) => {
@@ -224,8 +224,8 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         self.report();
         let Self { queue: Some(queue), pods: all, .. } = self else { return };
         while let Some(gone) = queue.pop(|head| {
-            let fits = |pod: &&usize| all[**pod].is_open() && all[**pod].fits(head.payload);
-            pods.iter().filter(fits).min_by_key(|pod| all[**pod].running()).copied()
+            let takes = |pod: &&usize| all[**pod].takes(head.payload);
+            pods.iter().filter(takes).min_by_key(|pod| all[**pod].running()).copied()
         }) {
             if let Some(waiting) = self.waiting.get_mut(gone.payload.client as usize) {
                 *waiting -= 1;
@@ -239,8 +239,14 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         let mut ended = std::mem::take(&mut self.ended);
         self.pods[pod].finish(now, &mut ended);
         if self.capped && !ended.is_empty() {
-            // An end may bring its user back into the order, at the level.
+            // An end may bring its user back into the order, at the level: all tokens of before are charged first, also
+            // the last ones of those who end with it.
             self.report();
+            for flight in &ended {
+                if let (Some(queue), Some(id)) = (&mut self.queue, flight.id) {
+                    queue.delivered(id, pod::written(&flight.request) - flight.delivered);
+                }
+            }
         }
         let any = !ended.is_empty();
         for flight in ended.drain(..) {

@@ -36,13 +36,13 @@ pub(super) trait Pod: fmt::Debug {
     /// Whether it could hold the request if it held nothing else.
     fn could_hold(&self, request: &Request) -> bool;
 
-    /// Whether it takes requests in before its next step.
+    /// Whether it takes requests in before its next step, if they fit.
     fn is_open(&self) -> bool;
 
-    /// Whether the request is one that it takes in now.
-    fn fits(&self, request: &Request) -> bool;
+    /// Whether it takes that request in before its next step.
+    fn takes(&self, request: &Request) -> bool;
 
-    /// Takes in a request that fits.
+    /// Takes in a request that it [takes](Pod::takes).
     fn admit(&mut self, flight: Flight);
 
     /// How many requests it has taken in and not finished.

@@ -53,7 +53,7 @@ impl Iterator for Arrivals {
     fn next(&mut self) -> Option<Request> {
         let duration = self.duration;
         match &mut self.from {
-            From::Trace(requests) => requests.next_if(|request| request.arrival < duration),
+            From::Trace(requests) => requests.next_if(|request| request.arrival <= duration),
             From::Streams(heap) => {
                 let mut top = heap.peek_mut().filter(|next| next.request.arrival < duration)?;
                 match top.later.next() {

@@ -62,6 +62,13 @@ impl Rate {
         self
     }
 
+    /// So many times as many at every moment.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        let times = |of: Segment| Segment { begin: of.begin * factor, end: of.end * factor, ..of };
+        Self(self.0.into_iter().map(times).collect())
+    }
+
     pub(super) fn walk(&self) -> Walk {
         Walk { rate: self.clone(), segment: 0, before: 0.0 }
     }

@@ -75,6 +75,10 @@ pub(super) struct Requests {
 // === impl Stream ===
 
 impl Stream {
+    pub(super) fn at_load(self, factor: f64) -> Self {
+        Self { rate: self.rate.times(factor), ..self }
+    }
+
     pub(super) fn requests(&self, seed: u64, number: u64) -> Requests {
         // The generator spreads what it is seeded with: neighbours are unrelated.
         let mut rng =

@@ -107,6 +107,9 @@ fn load_and_jitter_move_arrivals_and_lose_none() {
     let faster = Workload::of_trace("faster", trace().at_load(4.0).unwrap());
     assert_eq!(faster.duration, 2500.0);
     assert_eq!(faster.arrivals(0).count(), 10_000);
+    let heavier = by_name("overload").unwrap().at_load(4.0).unwrap();
+    assert!((heavier.arrivals(1).count() as f64 - 4.0 * 1620.0).abs() <= 2.0);
+    assert!(heavier.at_load(0.0).is_err());
     let jittered = Workload::of_trace("jittered", trace().with_jitter(3.0).unwrap());
     let moments: Vec<_> = jittered.arrivals(1).map(|request| request.arrival).collect();
     assert_eq!(moments.len(), 10_000);

@@ -146,6 +146,20 @@ fn a_pod_never_stands_idle_while_a_request_waits() {
     }
 }
 
+/// On one pod it makes no difference to the first come where they wait: in the queue, or in the pod's own line.
+#[test]
+fn first_come_first_served_is_the_same_in_the_pods_own_line() {
+    for name in ["overload", "short-long-2", "burst"] {
+        let workload = workload::by_name(name).unwrap().lasting(120.0);
+        for profile in profiles() {
+            let with = |policy: &str| {
+                run(&Setup::new(policy.parse().unwrap()).on(1, profile.clone()), &workload, 1).0
+            };
+            assert_eq!(with("fcfs"), with("none,vtc-basic"), "{name}");
+        }
+    }
+}
+
 #[test]
 fn no_client_runs_more_than_its_cap() {
     let workload = workload::by_name("overload").unwrap().lasting(60.0);

@@ -21,13 +21,40 @@ enum Discipline {
     VtcFair,
 }
 
+/// Who stands in the order, and at which level others come in.
+struct Order {
+    counters: Vec<u64>,
+    present: Vec<bool>,
+    last_left: Option<usize>,
+}
+
+impl Order {
+    /// A client comes in if it is not there and has a reason to be; it leaves if it is there and has none.
+    fn place(&mut self, client: usize, belongs: bool) {
+        if belongs && !self.present[client] {
+            let there = (0..self.counters.len()).filter(|other| self.present[*other]);
+            let least = there.map(|other| self.counters[other]).min();
+            let level = least.or(self.last_left.map(|last| self.counters[last])).unwrap_or(0);
+            self.counters[client] = self.counters[client].max(level);
+        } else if !belongs && self.present[client] {
+            self.last_left = Some(client);
+        }
+        self.present[client] = belongs;
+    }
+}
+
 /// What became of each request, by its number; `None`: refused.
-fn naive(requests: &[Request], clients: usize, discipline: Discipline) -> Vec<Option<(u64, u64)>> {
+fn naive(
+    requests: &[Request],
+    clients: usize,
+    discipline: Discipline,
+    cap: usize,
+) -> Vec<Option<(u64, u64)>> {
     let at = |request: &Request| (request.arrival * 1e9).round() as u64;
     let wanted = |request: &Request| request.output.max(1);
     let mut fates = vec![None; requests.len()];
-    let mut counters = vec![0_u64; clients];
-    let mut last_left = None::<usize>;
+    let mut order = Order { counters: vec![0; clients], present: vec![false; clients], last_left: None };
+    let mut runs = vec![0; clients];
     let (mut waiting, mut running): (Vec<usize>, Vec<Running>) = (Vec::new(), Vec::new());
     let (mut now, mut since, mut next) = (0, 0, 0);
     while next < requests.len() || !waiting.is_empty() || !running.is_empty() {
@@ -44,18 +71,8 @@ fn naive(requests: &[Request], clients: usize, discipline: Discipline) -> Vec<Op
                         continue;
                     }
                     let client = request.client as usize;
-                    if !waiting.iter().any(|other| requests[*other].client == request.client) {
-                        let level = match waiting.is_empty() {
-                            true => last_left.map_or(0, |last| counters[last]),
-                            false => waiting
-                                .iter()
-                                .map(|other| counters[requests[*other].client as usize])
-                                .min()
-                                .unwrap(),
-                        };
-                        counters[client] = counters[client].max(level);
-                    }
                     waiting.push(number);
+                    order.place(client, runs[client] < cap);
                 }
             };
         }
@@ -63,11 +80,13 @@ fn naive(requests: &[Request], clients: usize, discipline: Discipline) -> Vec<Op
         let mut mini = Vec::new();
         if running.is_empty() || since >= 10 {
             loop {
-                let key = |number: &usize| {
-                    let counter = counters[requests[*number].client as usize];
-                    (if discipline == Discipline::Fcfs { 0 } else { counter }, *number)
+                let may_go =
+                    waiting.iter().filter(|number| order.present[requests[**number].client as usize]);
+                let key = |number: &&usize| {
+                    let counter = order.counters[requests[**number].client as usize];
+                    (if discipline == Discipline::Fcfs { 0 } else { counter }, **number)
                 };
-                let Some(&number) = waiting.iter().min_by_key(|number| key(number)) else { break };
+                let Some(&number) = may_go.min_by_key(key) else { break };
                 let request = &requests[number];
                 let mut batch: Vec<(u64, u64, u32)> = running
                     .iter()
@@ -92,10 +111,11 @@ fn naive(requests: &[Request], clients: usize, discipline: Discipline) -> Vec<Op
                     break;
                 }
                 waiting.retain(|other| *other != number);
-                if !waiting.iter().any(|other| requests[*other].client == request.client) {
-                    last_left = Some(request.client as usize);
-                }
-                counters[request.client as usize] += request.input;
+                let client = request.client as usize;
+                runs[client] += 1;
+                order.counters[client] += request.input;
+                let waits = waiting.iter().any(|other| requests[*other].client == request.client);
+                order.place(client, waits && runs[client] < cap);
                 mini.push(number);
             }
         }
@@ -117,12 +137,12 @@ fn naive(requests: &[Request], clients: usize, discipline: Discipline) -> Vec<Op
         if mini.is_empty() {
             for of in &mut running {
                 of.written += 1;
-                counters[requests[of.number].client as usize] += 2;
+                order.counters[requests[of.number].client as usize] += 2;
             }
         } else {
             for &number in &mini {
                 running.push(Running { number, written: 1, first_token: Some(now) });
-                counters[requests[number].client as usize] += 2;
+                order.counters[requests[number].client as usize] += 2;
             }
         }
         running.retain(|of| {
@@ -130,7 +150,11 @@ fn naive(requests: &[Request], clients: usize, discipline: Discipline) -> Vec<Op
             if ended {
                 // A prompt without an answer is charged no output in the end.
                 let excess = 2 * (of.written - requests[of.number].output);
-                counters[requests[of.number].client as usize] -= excess;
+                let client = requests[of.number].client as usize;
+                order.counters[client] -= excess;
+                runs[client] -= 1;
+                let waits = waiting.iter().any(|other| requests[*other].client as usize == client);
+                order.place(client, waits && runs[client] < cap);
                 fates[of.number] = Some((of.first_token.unwrap(), now));
             }
             !ended
@@ -154,18 +178,23 @@ fn requests(clients: u32) -> impl Strategy<Value = Vec<Request>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
     fn the_simulator_and_the_naive_one_agree_to_the_nanosecond(requests in requests(4)) {
         let client = |number| Client { name: format!("{number}").into(), weight: Weight::ONE };
         let clients: Vec<_> = (0..4).map(client).collect();
-        for (name, discipline) in [("fcfs", Discipline::Fcfs), ("vtc-fair", Discipline::VtcFair)] {
+        for (name, discipline, cap) in [
+            ("fcfs", Discipline::Fcfs, usize::MAX),
+            ("vtc-fair", Discipline::VtcFair, usize::MAX),
+            ("vtc-fair@1", Discipline::VtcFair, 1),
+            ("vtc-fair@3", Discipline::VtcFair, 3),
+        ] {
             let mut outcomes: Vec<Outcome> = Vec::new();
             let setup = Setup::new(name.parse().unwrap());
             simulate(&setup, &clients, requests.iter().cloned(), |outcome| outcomes.push(*outcome)).unwrap();
             let seconds = |nanos: u64| nanos as f64 / 1e9;
-            let fates = naive(&requests, 4, discipline);
+            let fates = naive(&requests, 4, discipline, cap);
             let mut expected: Vec<_> = requests.iter().zip(fates).map(|(request, fate)| Outcome {
                 arrival: request.arrival,
                 client: request.client,

@@ -47,6 +47,9 @@ struct Options {
     /// How long requests come, in seconds [default: each workload's].
     #[arg(long, value_name = "S")]
     duration: Option<f64>,
+    /// So many times as many requests a second, for each pod: 4 pods get four times as many.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    load_per_pod: f64,
     /// Threads [default: as many as there are cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -62,6 +65,7 @@ fn main() -> anyhow::Result<()> {
         workloads: options.workloads.iter().map(|name| workload(name, &options)).collect::<Result<_, _>>()?,
         pods: options.pods.iter().map(|pods| *pods as usize).collect(),
         seeds: options.seeds,
+        load_per_pod: options.load_per_pod,
         profile: Profile::load(&options.pod_profile).context("--pod-profile")?,
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

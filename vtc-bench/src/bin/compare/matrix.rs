@@ -6,7 +6,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use vtc_bench::measure::{ClientSummary, Measure};
 use vtc_bench::simulator::{Policy, Profile, Setup, simulate};
 use vtc_bench::workload::Workload;
-use vtc_core::ConfigError;
 
 /// What is run.
 #[derive(Debug)]
@@ -15,6 +14,8 @@ pub struct Matrix {
     pub workloads: Vec<Workload>,
     pub pods: Vec<usize>,
     pub seeds: u64,
+    /// So many times the workload's requests a second for each pod.
+    pub load_per_pod: f64,
     pub profile: Profile,
 }
 
@@ -40,7 +41,7 @@ pub struct Figures {
 
 impl Matrix {
     /// The cells by workload, pods and policy, each with the figures of its seeds in their order.
-    pub fn run(&self, threads: usize) -> Result<Vec<Vec<Figures>>, ConfigError> {
+    pub fn run(&self, threads: usize) -> anyhow::Result<Vec<Vec<Figures>>> {
         let cells = self.workloads.len() * self.pods.len() * self.policies.len();
         let seeds = usize::try_from(self.seeds).unwrap_or(usize::MAX);
         let runs = cells * seeds;
@@ -79,9 +80,10 @@ impl Matrix {
         (workload * self.pods.len() + pods) * self.policies.len() + policy
     }
 
-    fn one(&self, cell: usize, seed: u64) -> Result<Figures, ConfigError> {
+    fn one(&self, cell: usize, seed: u64) -> anyhow::Result<Figures> {
         let (rest, policy) = (cell / self.policies.len(), cell % self.policies.len());
         let (workload, pods) = (&self.workloads[rest / self.pods.len()], self.pods[rest % self.pods.len()]);
+        let workload = workload.clone().at_load(self.load_per_pod * pods as f64)?.lasting(workload.duration);
         let setup = Setup::new(self.policies[policy].clone()).on(pods, self.profile.clone());
         let mut measure = Measure::new(workload.duration);
         let arrivals = workload.arrivals(seed);

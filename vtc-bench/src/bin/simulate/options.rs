@@ -29,8 +29,8 @@ pub struct Options {
     /// The seed that tenants are drawn by.
     #[arg(long, value_name = "N", requires = "trace", default_value_t = 1)]
     tenants_seed: u64,
-    /// Let the trace come so many times as fast.
-    #[arg(long, value_name = "FACTOR", requires = "trace", default_value_t = 1.0)]
+    /// So many times as many requests a second; a trace is over so much sooner.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     load: f64,
     /// Move each arrival of the trace by up to so many seconds, by the seed.
     #[arg(long, value_name = "S", requires = "trace", default_value_t = 0.0)]
@@ -113,6 +113,7 @@ impl Options {
             (Some(name), None) => workload::by_name(name)?,
             (None, None) => bail!("give --workload or --trace"),
         };
+        let workload = workload.at_load(self.load)?;
         Ok(match self.duration {
             Some(duration) => workload.lasting(duration),
             None => workload,
@@ -132,7 +133,7 @@ impl Options {
         if let Some(tenants) = self.tenants.or(names_nobody.then_some(Tenants::Arena)) {
             replay = replay.with_tenants(tenants, self.tenants_seed);
         }
-        let replay = replay.at_load(self.load)?.with_jitter(self.jitter)?;
+        let replay = replay.with_jitter(self.jitter)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Ok(Workload::of_trace(name, replay))
     }

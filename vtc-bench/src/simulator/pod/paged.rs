@@ -294,8 +294,8 @@ impl Pod for PagedPod {
         self.put_off.is_empty()
     }
 
-    fn fits(&self, request: &Request) -> bool {
-        self.put_off.is_empty()
+    fn takes(&self, request: &Request) -> bool {
+        self.is_open()
             && self.running() < self.profile.max_running
             && self.budget() > 0
             && self.has_pages(request, request.input)

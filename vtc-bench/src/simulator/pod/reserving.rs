@@ -183,8 +183,9 @@ impl Pod for ReservingPod {
         self.running.is_empty() || self.joining || self.since >= self.profile.admission_steps
     }
 
-    fn fits(&self, request: &Request) -> bool {
-        self.running.len() < self.profile.max_running
+    fn takes(&self, request: &Request) -> bool {
+        self.is_open()
+            && self.running.len() < self.profile.max_running
             && self.prefill + request.input <= self.profile.max_prefill_tokens
             && self.peak_with(request) < self.room(request)
     }
