@@ -113,6 +113,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
             }
             self.go_on(now);
         }
+        debug_assert!(self.queue.as_ref().is_none_or(|queue| queue.waiting() + queue.running() == 0));
         self.summary.pods = self.pods.iter().fold(Tally::default(), |sum, pod| sum.and(pod.tally()));
         self.summary
     }

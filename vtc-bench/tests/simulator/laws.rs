@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 use vtc_bench::request::{Outcome, Request};
-use vtc_bench::simulator::{Profile, Setup, Summary, simulate};
+use vtc_bench::simulator::{Capacity, Profile, Setup, Summary, simulate};
 use vtc_bench::workload::{self, Client, Workload};
 use vtc_core::queue::{Weight, discipline};
 
@@ -172,6 +172,43 @@ fn no_client_runs_more_than_its_cap() {
         let most = own.iter().map(|of| at_once(of.first_token)).max().unwrap();
         assert_eq!(most, 3, "reached and not passed");
     }
+}
+
+#[test]
+fn a_gateway_gives_a_pod_as_much_as_it_has_room_for_and_no_more() {
+    let workload = workload::by_name("overload").unwrap().lasting(30.0);
+    // A request is thought to be of 256 tokens and 384, or of what is predicted: with the truth, of 512.
+    for (policy, running, tokens, most) in [
+        ("vtc-fair,least-request", 3, 10_000, 3),
+        ("vtc-fair,least-request", 1000, 1400, 2),
+        ("vtc-oracle,least-request", 1000, 1600, 3),
+        ("fcfs,vtc-basic-shuffled", 1000, 10, 1),
+    ] {
+        let setup = Setup { capacity: Capacity { running, tokens }, ..Setup::new(policy.parse().unwrap()) };
+        let (outcomes, summary) = run(&setup, &workload, 1);
+        assert_eq!((summary.requests, outcomes.len(), summary.refused), (135, 135, 0), "{policy}");
+        let all: Vec<_> = outcomes.iter().filter_map(|of| of.served).collect();
+        let at_once =
+            |moment: f64| all.iter().filter(|of| of.first_token <= moment && moment < of.end).count();
+        let reached = all.iter().map(|of| at_once(of.first_token)).max().unwrap();
+        assert_eq!(reached, most, "{policy}");
+    }
+}
+
+/// Answers that are far longer than was thought: what they held beyond comes back too, or there would be less and less.
+#[test]
+fn what_an_answer_held_comes_back_whole() {
+    let workload = workload::by_name("short-long-2").unwrap().only(|client| client == 1).lasting(300.0);
+    let policy = "vtc-fair,least-request".parse().unwrap();
+    let setup = Setup { capacity: Capacity { running: 1000, tokens: 2000 }, ..Setup::new(policy) };
+    let (outcomes, summary) = run(&setup, &workload, 1);
+    assert_eq!(summary.requests, outcomes.len() as u64);
+    let all: Vec<_> = outcomes.iter().filter_map(|of| of.served).collect();
+    let at_once = |of: f64| all.iter().filter(|other| other.first_token <= of && of < other.end).count();
+    let last =
+        all.iter().filter(|of| of.first_token > 0.9 * summary.end).map(|of| at_once(of.first_token)).max();
+    let all = all.iter().map(|of| at_once(of.first_token)).max();
+    assert!(last >= Some(4) && all.is_some_and(|most| most <= 25), "{last:?} of {all:?}");
 }
 
 #[test]

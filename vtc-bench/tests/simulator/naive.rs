@@ -164,7 +164,9 @@ fn naive(
 }
 
 fn requests(clients: u32) -> impl Strategy<Value = Vec<Request>> {
-    let one = (0..20_000_u32, 0..clients, 0..1500_u64, 0..400_u64);
+    // Some come and end together.
+    let at = prop_oneof![0..20_000_u32, (0..4_u32).prop_map(|at| at * 5000)];
+    let one = (at, 0..clients, 0..1500_u64, prop_oneof![0..400_u64, Just(64), Just(2)]);
     proptest::collection::vec(one, 1..60).prop_map(|mut drawn| {
         drawn.sort_unstable();
         let request = |(at, client, input, output): (u32, u32, u64, u64)| {

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc;
 
+use crossbeam_queue::SegQueue;
 use indicatif::{ProgressBar, ProgressStyle};
 use vtc_bench::measure::{ClientSummary, Measure};
 use vtc_bench::simulator::{Policy, Profile, Setup, simulate};
@@ -50,13 +51,14 @@ impl Matrix {
             ProgressBar::new(runs as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let mut figures = vec![vec![Figures::default(); seeds]; cells];
         let (sender, receiver) = mpsc::channel();
+        let todo = SegQueue::new();
+        (0..runs).for_each(|run| todo.push(run));
         let result = std::thread::scope(|scope| {
             let threads = threads.clamp(1, runs.max(1));
-            for thread in 0..threads {
-                let sender = sender.clone();
-                // Dealt like cards: neighbours are of one cell and take about as long.
+            for _ in 0..threads {
+                let (sender, todo) = (sender.clone(), &todo);
                 scope.spawn(move || {
-                    for run in (thread..runs).step_by(threads) {
+                    while let Some(run) = todo.pop() {
                         let (cell, seed) = (run / seeds, run % seeds);
                         if sender.send((cell, seed, self.one(cell, seed as u64 + 1))).is_err() {
                             return;
