@@ -18,7 +18,7 @@
 //! - **`gap`** (weighted tokens): the largest difference at any second, of those from 30 s to the last arrival, between the
 //!   clients that had got most and least since then, each divided by its weight. For clients who always want more the
 //!   bound is 2 U.
-//! - **`jain_index`**: Jain's index of the clients' service, each divided by its weight.
+//! - **`jain_index`**: Jain's index of the clients' service in that time, each divided by its weight.
 //! - **`tokens_per_s`**: input and output tokens served, unweighted, divided by the run's whole length: to its last token.
 //!
 //! Source of the difference: Sheng et al., *Fairness in Serving Large Language Models*, OSDI'24, section 5.1, and its artifact.
@@ -117,9 +117,8 @@ impl Measure {
             .map(|number| clients.get(number).cloned().unwrap_or_else(|| Client::new(number.to_string())))
             .collect();
         let weights: Vec<_> = clients.iter().map(|client| client.weight.as_f64()).collect();
-        let shares = self.clients.iter().zip(&weights).map(|(account, weight)| account.service / weight);
+        let (gap, shares) = self.gap.largest(&weights, self.last_arrival.min(self.duration));
         let jain_index = vtc_core::jain_index(shares);
-        let gap = self.gap.largest(&weights, self.last_arrival.min(self.duration));
         let diffs = self.difference.diffs(count);
         let arriving = self.difference.while_arriving(&diffs, self.last_arrival);
         let mean = |diffs: &[f64]| diffs.iter().sum::<f64>() / diffs.len().max(1) as f64;

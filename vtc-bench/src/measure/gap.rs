@@ -31,8 +31,8 @@ impl Gap {
         }
     }
 
-    /// The largest gap from the warm-up until then.
-    pub(super) fn largest(&self, weights: &[f64], until: f64) -> f64 {
+    /// The largest gap from the warm-up until then, and what each client had got by then, divided by its weight.
+    pub(super) fn largest(&self, weights: &[f64], until: f64) -> (f64, Vec<f64>) {
         let mut sums = vec![0.0; weights.len()];
         let mut largest = 0.0_f64;
         for second in 0..(until as usize).saturating_sub(FROM) {
@@ -45,6 +45,6 @@ impl Gap {
             }
             largest = largest.max(most - least);
         }
-        largest
+        (largest, sums)
     }
 }

@@ -16,11 +16,13 @@ mod report;
 mod spread;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Parser;
 use vtc_bench::simulator::{Policy, Profile};
-use vtc_bench::workload::{self, Workload};
+use vtc_bench::trace::Trace;
+use vtc_bench::workload::{self, Replay, Workload};
 
 use self::matrix::Matrix;
 
@@ -35,6 +37,12 @@ struct Options {
     /// Workloads, separated by commas; see `simulate --list`.
     #[arg(long, value_name = "LIST", default_value = "overload", value_delimiter = ',')]
     workloads: Vec<String>,
+    /// A trace instead; one that names no clients gets the arena's.
+    #[arg(long, value_name = "FILE", conflicts_with = "workloads")]
+    trace: Option<PathBuf>,
+    /// Move each arrival of the trace by up to so many seconds, by the seed.
+    #[arg(long, value_name = "S", requires = "trace", default_value_t = 0.05)]
+    jitter: f64,
     /// Numbers of pods, separated by commas.
     #[arg(long, value_name = "LIST", default_value = "1", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pods: Vec<u32>,
@@ -62,7 +70,7 @@ fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let matrix = Matrix {
         policies: policies(&options.policies)?,
-        workloads: options.workloads.iter().map(|name| workload(name, &options)).collect::<Result<_, _>>()?,
+        workloads: options.workloads()?,
         pods: options.pods.iter().map(|pods| *pods as usize).collect(),
         seeds: options.seeds,
         load_per_pod: options.load_per_pod,
@@ -92,10 +100,23 @@ fn policies(list: &str) -> anyhow::Result<Vec<Policy>> {
     Ok(names.into_iter().map(str::parse).collect::<Result<_, _>>()?)
 }
 
-fn workload(name: &str, options: &Options) -> anyhow::Result<Workload> {
-    let workload = workload::by_name(name)?;
-    Ok(match options.duration {
-        Some(duration) => workload.lasting(duration),
-        None => workload,
-    })
+// === impl Options ===
+
+impl Options {
+    fn workloads(&self) -> anyhow::Result<Vec<Workload>> {
+        let workloads = match &self.trace {
+            Some(path) => {
+                let name =
+                    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+                let replay = Replay::of(Trace::read(path)?, None, 1)?.with_jitter(self.jitter)?;
+                vec![Workload::of_trace(name, replay)]
+            }
+            None => self.workloads.iter().map(|name| workload::by_name(name)).collect::<Result<_, _>>()?,
+        };
+        let lasting = |workload: Workload| match self.duration {
+            Some(duration) => workload.lasting(duration),
+            None => workload,
+        };
+        Ok(workloads.into_iter().map(lasting).collect())
+    }
 }

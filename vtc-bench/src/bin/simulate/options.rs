@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Parser;
 use vtc_bench::simulator::{Capacity, PROFILE_NAMES, Policy, Profile, Setup};
 use vtc_bench::trace::Trace;
-use vtc_bench::workload::{self, Client, Replay, Tenants, Workload};
+use vtc_bench::workload::{self, Replay, Tenants, Workload};
 
 /// Simulates requests on pods behind a policy, around the real core on scripted time.
 ///
@@ -122,17 +122,7 @@ impl Options {
 
     /// The trace in that file, as it was asked for.
     fn replay(&self, path: &Path) -> anyhow::Result<Workload> {
-        let Trace { requests, clients, .. } = Trace::read(path)?;
-        let names_nobody = clients.is_empty();
-        let clients = if names_nobody {
-            vec![Client::new("everybody")]
-        } else {
-            clients.into_iter().map(Client::new).collect()
-        };
-        let mut replay = Replay::new(requests, clients)?;
-        if let Some(tenants) = self.tenants.or(names_nobody.then_some(Tenants::Arena)) {
-            replay = replay.with_tenants(tenants, self.tenants_seed);
-        }
+        let replay = Replay::of(Trace::read(path)?, self.tenants, self.tenants_seed)?;
         let replay = replay.with_jitter(self.jitter)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Ok(Workload::of_trace(name, replay))
