@@ -5,6 +5,7 @@ pub mod aibrix;
 pub mod core_wait;
 pub mod instructions;
 pub mod measure;
+pub mod report;
 pub mod request;
 pub mod simulator;
 pub mod stress;

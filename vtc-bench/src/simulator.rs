@@ -58,7 +58,7 @@ mod policy;
 mod profile;
 mod rate_limit;
 
-use vtc_core::{ConfigError, TokenWeights};
+use vtc_core::ConfigError;
 
 use self::engine::Engine;
 pub use self::gateway::Capacity;
@@ -132,15 +132,6 @@ impl Setup {
             capacity: Capacity::of(&Profile::default()),
             seed: 0,
         }
-    }
-
-    /// U, in weighted tokens: the larger of what the longest prompt costs and of what all pods' memory costs, were it full of
-    /// output. Clients who always want more are served alike but for 2 U. Source: Sheng et al., OSDI'24, theorem 4.4.
-    #[must_use]
-    pub fn service_ahead(&self, longest_input: u64) -> f64 {
-        let weights = TokenWeights::default();
-        let memory = self.profile.pool_tokens() as f64 * self.pods as f64;
-        (weights.input * longest_input as f64).max(weights.output * memory)
     }
 
     /// The same with so many pods of that profile, and a gateway that gives each what it has memory for.

@@ -1,177 +1,148 @@
-//! Real traffic from files, in three formats that are told apart by their first line.
+//! Reading traces of real traffic, and results of runs, in the formats they are published in.
 //!
-//! | format | first line | it tells |
+//! | format | first line | what it has |
 //! | --- | --- | --- |
-//! | arena: a run of the VTC artifact | `arrival_s,client,input_tokens,output_tokens,first_token_s,latency_s` | clients, and what became of each request |
-//! | Azure's LLM inference trace | `TIMESTAMP,ContextTokens,GeneratedTokens` | no clients |
-//! | Mooncake | a JSON object with `timestamp`, `input_length`, `output_length`, `hash_ids` | no clients, but prefixes |
+//! | [Arena](Format::Arena) | `arrival_s,client,input_tokens,output_tokens,first_token_s,latency_s` | requests with clients, and what became of them: also what `simulate` writes |
+//! | [Azure](Format::Azure) | `TIMESTAMP,ContextTokens,GeneratedTokens` | requests without clients |
+//! | [Mooncake](Format::Mooncake) | a JSON object with `timestamp`, `input_length`, `output_length`, `hash_ids` | requests with prompt blocks |
+//!
+//! The first line says which it is. Columns may be in any order, and others may be among them. Rows may be in any order:
+//! what is read is sorted by arrival, equals as they were in the file. A file is read whole.
+//!
+//! ```
+//! let file = "arrival_s,client,input_tokens,output_tokens,first_token_s,latency_s\n\
+//!             0.5,alice,100,20,0.25,1.5\n\
+//!             0.7,bob,100,20,-1,-1\n";
+//! let trace = vtc_bench::trace::parse("run.csv", file.as_bytes())?;
+//! assert_eq!(trace.requests.len(), 2);
+//! assert_eq!(*trace.clients[trace.requests[1].client as usize], *"bob");
+//! assert!(trace.outcomes.unwrap()[1].served.is_none(), "refused");
+//! # Ok::<(), vtc_bench::trace::TraceError>(())
+//! ```
 
 mod arena;
 mod azure;
+mod error;
+mod field;
 mod mooncake;
+mod rows;
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
 
-pub use self::arena::{HEADER, write};
+pub use self::arena::write;
+pub use self::error::{Problem, TraceError};
 use crate::request::{Outcome, Request};
 
-/// What a file says.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A trace, or the result of a run.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
-    /// The requests, in the order of their arrival. Where the file names no clients, all are of client 0.
+    /// How it was written.
+    pub format: Format,
+    /// The names of the clients; a request's client is an index into these.
+    pub clients: Vec<Arc<str>>,
+    /// The requests, in the order of their arrival.
     pub requests: Vec<Request>,
-    /// The clients' names, by number; empty where the file names none.
-    pub clients: Vec<String>,
-    /// What became of the requests, where the file tells.
-    pub outcomes: Vec<Outcome>,
+    /// What became of them, in the same order, where the file says.
+    pub outcomes: Option<Vec<Outcome>>,
 }
 
-/// A file that is no trace.
-#[derive(Debug, thiserror::Error)]
-pub enum TraceError {
-    /// It cannot be read.
-    #[error("cannot read {}: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// Its first line is none of the three.
-    #[error(
-        "{} is no trace: its first line should be `{}`, `{}` or a JSON object with `timestamp`, and is {line:?}",
-        path.display(), HEADER, azure::HEADER
-    )]
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        line: String,
-    },
-    /// A line is wrong.
-    #[error("{}, line {line}: {wrong}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// Its number; the first is 1.
-        line: u64,
-        /// What is wrong with it.
-        wrong: String,
-    },
-}
-
-/// What is wrong with a line.
-struct Wrong {
-    line: u64,
-    wrong: String,
-}
-
-// === impl Trace ===
-
-impl Trace {
-    /// Reads a file.
+/// How a trace is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Requests and what became of them, times in seconds from the beginning of the run. `first_token_s` and `latency_s`
+    /// count from the arrival, and are both -1 where the request was refused.
     ///
-    /// # Errors
-    /// [`TraceError`], with the line.
-    pub fn read(path: &Path) -> Result<Self, TraceError> {
-        let unreadable = |error| TraceError::Unreadable { path: path.to_owned(), error };
-        let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
-        let start = file.fill_buf().map_err(unreadable)?;
-        let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = String::from_utf8_lossy(line).trim_end().to_owned();
-        let read = match line.as_str() {
-            HEADER => arena::read(file),
-            azure::HEADER => azure::read(file),
-            line if line.starts_with('{') => mooncake::read(file),
-            _ => {
-                return Err(TraceError::Unknown {
-                    path: path.to_owned(),
-                    line: line.chars().take(80).collect(),
-                });
-            }
-        };
-        let mut trace =
-            read.map_err(|Wrong { line, wrong }| TraceError::Line { path: path.to_owned(), line, wrong })?;
-        trace.requests.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
-        Ok(trace)
+    /// Clients are numbered in the order of their names, those that are whole numbers first, by size: where they are
+    /// called 0, 1, 2, …, the name is the number.
+    Arena,
+    /// Requests by the time of day, without clients: all are of one, called `all`. The first comes at 0.
+    Azure,
+    /// Requests by milliseconds, with the blocks of their prompts. The first two blocks are the conversation, since all
+    /// share the first one, the system's prompt: each conversation is a client, numbered as they come.
+    Mooncake,
+}
+
+/// Reads a file; its first line says which format it is in.
+///
+/// # Errors
+/// [`TraceError`]: what cannot be read, is in none of the formats, or breaks its format in some line.
+pub fn read(path: impl AsRef<Path>) -> Result<Trace, TraceError> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|error| TraceError::of_file(path, Problem::Read(error)))?;
+    parse(path, BufReader::new(file))
+}
+
+/// Reads from any source; `path` is what errors call it.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(path: impl AsRef<Path>, mut source: impl BufRead) -> Result<Trace, TraceError> {
+    let path = path.as_ref();
+    let of_file = |problem| TraceError::of_file(path, problem);
+    let mut first = Vec::new();
+    // A line of such a length is no header and no request of any of the formats.
+    let mut start = source.by_ref().take(1 << 20);
+    start.read_until(b'\n', &mut first).map_err(|error| of_file(Problem::Read(error)))?;
+    let format = Format::of(&first).map_err(of_file)?;
+    let whole = Cursor::new(first).chain(source);
+    match format {
+        Format::Arena => arena::parse(path, whole),
+        Format::Azure => azure::parse(path, whole),
+        Format::Mooncake => mooncake::parse(path, whole),
     }
 }
 
-// === impl Wrong ===
+// === impl Format ===
 
-impl From<csv::Error> for Wrong {
-    fn from(error: csv::Error) -> Self {
-        let line = error.position().map_or(0, csv::Position::line);
-        let wrong = match error.kind() {
-            csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-            _ => error.to_string(),
-        };
-        Self { line, wrong }
+impl Format {
+    fn of(first_line: &[u8]) -> Result<Self, Problem> {
+        let line = String::from_utf8_lossy(first_line);
+        let line = line.trim_start_matches('\u{feff}').trim();
+        let has = |columns: &[&str]| columns.iter().all(|name| line.split(',').any(|it| it.trim() == *name));
+        if line.is_empty() {
+            Err(Problem::Empty)
+        } else if line.starts_with('{') {
+            Ok(Self::Mooncake)
+        } else if has(&azure::COLUMNS) {
+            Ok(Self::Azure)
+        } else if let Some(missing) = arena::COLUMNS.iter().find(|name| !has(&[name])) {
+            // Whoever has the first of them means this format.
+            match has(&arena::COLUMNS[..1]) {
+                true => Err(Problem::Column { missing }),
+                false => Err(Problem::Format),
+            }
+        } else {
+            Ok(Self::Arena)
+        }
+    }
+}
+
+/// Numbers names in the order in which they come.
+#[derive(Debug)]
+struct Names<K> {
+    numbers: HashMap<K, u32>,
+}
+
+// === impl Names ===
+
+impl<K: Eq + std::hash::Hash> Names<K> {
+    fn new() -> Self {
+        Self { numbers: HashMap::new() }
+    }
+
+    fn number(&mut self, name: K) -> u32 {
+        let next = self.numbers.len() as u32;
+        *self.numbers.entry(name).or_insert(next)
+    }
+
+    fn len(&self) -> usize {
+        self.numbers.len()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    fn read(text: &str) -> Result<Trace, String> {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        let path = file.path().display().to_string();
-        Trace::read(file.path()).map_err(|error| error.to_string().replace(&path, "FILE"))
-    }
-
-    #[test]
-    fn each_format_is_known_by_its_first_line() {
-        let arena = format!("{HEADER}\n0.5,b,10,20,0.25,2\n0.25,a,1,2,-1,-1\n");
-        let trace = read(&arena).unwrap();
-        assert_eq!(trace.clients, ["b", "a"], "in the order in which they appear");
-        let arrivals: Vec<_> = trace.requests.iter().map(|it| (it.arrival, it.client)).collect();
-        assert_eq!(arrivals, [(0.25, 1), (0.5, 0)]);
-        let served: Vec<_> =
-            trace.outcomes.iter().map(|it| it.served.map(|it| (it.first_token, it.end))).collect();
-        assert_eq!(served, [Some((0.75, 2.5)), None]);
-
-        let azure = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 23:59:59.5000000,374,44\r\n\
-                     2023-11-17 00:00:01.2500000,396,109\r\n";
-        let trace = read(azure).unwrap();
-        assert_eq!(trace.requests[1].arrival, 1.75);
-        assert_eq!((trace.requests[1].input, trace.requests[1].output), (396, 109));
-        assert!(trace.clients.is_empty() && trace.outcomes.is_empty());
-
-        let mooncake =
-            r#"{"timestamp": 1500, "input_length": 6758, "output_length": 500, "hash_ids": [0, 7]}"#;
-        let trace = read(mooncake).unwrap();
-        assert_eq!((trace.requests[0].arrival, trace.requests[0].input), (1.5, 6758));
-        assert_eq!(trace.requests[0].blocks.as_deref(), Some(&[0, 7][..]));
-    }
-
-    #[test]
-    fn a_wrong_line_is_named() {
-        let wrong = |text: &str| read(text).unwrap_err();
-        assert!(wrong("a,b\n1,2\n").starts_with("FILE is no trace: its first line should be `arrival_s,"));
-        assert!(wrong("").contains("and is \"\""));
-        let arena = wrong(&format!("{HEADER}\n0.5,b,10,20,0.25,2\n0.5,b,many,20,0.25,2\n"));
-        assert!(arena.starts_with("FILE, line 3: ") && arena.contains("invalid digit"), "{arena}");
-        let azure = wrong("TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,1,2\n");
-        assert!(azure.starts_with("FILE, line 2: "), "{azure}");
-        let mooncake = wrong("{\"timestamp\": 0, \"input_length\": 1, \"output_length\": 1}\n{}\n");
-        assert!(mooncake.starts_with("FILE, line 2: missing field `timestamp`"), "{mooncake}");
-        assert!(
-            Trace::read(Path::new("/nowhere")).unwrap_err().to_string().starts_with("cannot read /nowhere")
-        );
-    }
-
-    #[test]
-    fn what_is_written_is_read_again() {
-        let text = format!("{HEADER}\n0.250000,a,1,2,-1,-1\n0.500000,b,10,20,0.250000,2.000000\n");
-        let trace = read(&text).unwrap();
-        let mut written = Vec::new();
-        write(&mut written, &trace.clients, &trace.outcomes).unwrap();
-        assert_eq!(String::from_utf8(written).unwrap(), text);
-    }
-}
+mod tests;

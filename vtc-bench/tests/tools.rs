@@ -31,7 +31,9 @@ fn a_run_has_the_measures_that_its_file_has_and_repeats() {
     assert_eq!(simulated, run(SIMULATE, &arguments));
     let simulated: Value = serde_json::from_str(&simulated).unwrap();
     let read: Value = serde_json::from_str(&run(FAIRNESS, &[csv, "--duration", "360", "--json"])).unwrap();
-    for name in ["max_diff", "avg_diff", "diff_var", "tokens_per_s", "gap", "jain_index", "length_s"] {
+    for name in
+        ["max_diff", "avg_diff", "diff_var", "tokens_per_s", "accumulated_gap", "jain_index", "length_s"]
+    {
         let (a, b) = (simulated[name].as_f64().unwrap(), read[name].as_f64().unwrap());
         // The file has microseconds.
         assert!(a > 0.0 && (a - b).abs() <= 1e-3 * a, "{name}: {a} {b}");
@@ -63,8 +65,6 @@ fn compare_marks_what_differs() {
 
 #[test]
 fn what_is_wrong_is_said() {
-    assert!(refused(FAIRNESS, &["/nowhere.csv", "--duration", "600"]).contains("cannot read /nowhere.csv"));
-    assert!(refused(FAIRNESS, &["/nowhere.csv", "--duration", "30"]).contains("give a number above 30"));
     assert!(refused(SIMULATE, &["--workload", "overlord"]).contains("there are overload"));
     assert!(refused(SIMULATE, &["--workload", "overload", "--policy", "lottery"]).contains("fcfs"));
 }

@@ -3,6 +3,17 @@
 /// Jain's index of shares: `(sum x)^2 / (n * sum x^2)`. 1 if all are equal, `1/n` if one has everything; 1 of nobody, and
 /// of those who all have nothing. Negative shares and what is no number count as 0.
 ///
+/// O(n), in one pass.
+///
+/// ```
+/// use vtc_core::jain_index;
+///
+/// assert_eq!(jain_index([100.0, 100.0]), 1.0);
+/// assert_eq!(jain_index([100.0, 300.0]), 0.8);
+/// // By weight: what counts is each one's share divided by its weight.
+/// assert_eq!(jain_index([100.0 / 1.0, 300.0 / 3.0]), 1.0);
+/// ```
+///
 /// Source: Jain, Chiu and Hawe, *A Quantitative Measure of Fairness and Discrimination*, DEC-TR-301, 1984.
 #[must_use]
 pub fn jain_index(shares: impl IntoIterator<Item = f64>) -> f64 {

@@ -1,50 +1,43 @@
-//! How far the client who got most is ahead of the one who got least, second by second.
+//! The accumulated gap: how far the services of clients drift apart.
 
-use super::share;
-use crate::request::Served;
+use super::setting::Setting;
+use super::summary::ClientSummary;
 
-/// From when on it is counted, in seconds.
-const FROM: usize = 30;
-
-/// The service of each client in each second since the warm-up.
-#[derive(Debug, Default)]
-pub(super) struct Gap {
-    seconds: Vec<Vec<f64>>,
+/// How far apart the services of clients were since the warm-up, each divided by its client's weight, in weighted tokens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gap {
+    /// The largest, up to `T`.
+    pub max: f64,
+    /// When that was, in seconds.
+    pub at: f64,
+    /// `2 U` / least weight, where the tokens that the pods hold are known.
+    pub bound: Option<f64>,
+    /// `(seconds, gap)` at the end of each bin after the warm-up.
+    pub curve: Vec<(f64, f64)>,
 }
 
 // === impl Gap ===
 
 impl Gap {
-    pub(super) fn add(&mut self, client: usize, served: Served, service: f64) {
-        if client >= self.seconds.len() {
-            self.seconds.resize_with(client + 1, Vec::new);
-        }
-        let seconds = &mut self.seconds[client];
-        let last = served.end as usize;
-        let since_warm_up = |second: usize| second.checked_sub(FROM);
-        let Some(size) = since_warm_up(last + 1) else { return };
-        if size > seconds.len() {
-            seconds.resize(size, 0.0);
-        }
-        for second in (served.first_token as usize).max(FROM)..=last {
-            seconds[second - FROM] += share(served, service, second as f64, second as f64 + 1.0);
-        }
-    }
-
-    /// The largest gap from the warm-up until then, and what each client had got by then, divided by its weight.
-    pub(super) fn largest(&self, weights: &[f64], until: f64) -> (f64, Vec<f64>) {
-        let mut sums = vec![0.0; weights.len()];
-        let mut largest = 0.0_f64;
-        for second in 0..(until as usize).saturating_sub(FROM) {
-            let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
-            for (client, (sum, weight)) in sums.iter_mut().zip(weights).enumerate() {
-                let got = self.seconds.get(client).and_then(|seconds| seconds.get(second));
-                *sum += got.copied().unwrap_or(0.0) / weight;
-                least = least.min(*sum);
-                most = most.max(*sum);
+    /// Among these clients. O(clients * bins).
+    pub(super) fn new(setting: &Setting, clients: &[ClientSummary], most_input: u64) -> Self {
+        let least_weight = clients.iter().map(|client| client.weight).fold(f64::INFINITY, f64::min);
+        let bound = setting.lead(most_input).map(|lead| 2.0 * lead / least_weight);
+        let mut gap = Self { bound, ..Self::default() };
+        for bin in 0..=setting.bins() {
+            let at = bin as f64 * setting.bin;
+            if at <= setting.warm_up {
+                continue;
             }
-            largest = largest.max(most - least);
+            let shares = clients.iter().map(|client| (client.curve[bin] - client.before) / client.weight);
+            let none = (f64::INFINITY, f64::NEG_INFINITY);
+            let (least, most) = shares.fold(none, |(least, most), x| (x.min(least), x.max(most)));
+            let apart = (most - least).max(0.0);
+            gap.curve.push((at, apart));
+            if apart > gap.max {
+                (gap.max, gap.at) = (apart, at);
+            }
         }
-        (largest, sums)
+        gap
     }
 }

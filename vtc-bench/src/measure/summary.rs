@@ -1,44 +1,60 @@
-//! What came of a run, as it is written.
+//! What a run came to.
 
-use std::fmt;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
-use serde::Serialize;
+use super::gap::Gap;
+use super::setting::Setting;
+use super::times::Times;
+use super::windows::Tick;
 
-use super::Account;
-use crate::workload::Client;
-
-/// What came of a run. The [module](super) says what each number is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Summary {
-    /// Weighted tokens per second.
+/// What a run came to. Units and formulas: the [module's documentation](super).
+///
+/// Serialized flat, without the curves: `max_diff`, `avg_diff`, `diff_var`, `avg_diff_while_arriving`, `tokens_per_s`,
+/// `length_s`, `requests`, `served`, `refused`, `input_tokens`, `output_tokens`, `jain_index`, `accumulated_gap`,
+/// `accumulated_gap_at_s`, `gap_bound`, `first_token_s`, `latency_s`, `duration_s`, `warm_up_s`, `window_s`,
+/// `input_weight`, `output_weight`, `batch_tokens`, `ticks` and `clients`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSummary {
+    /// What it was measured with.
+    pub setting: Setting,
+    /// The largest diff of the ticks, in weighted tokens per second.
     pub max_diff: f64,
-    /// Weighted tokens per second.
+    /// The average diff of the ticks, in weighted tokens per second.
     pub avg_diff: f64,
-    /// The square of weighted tokens per second.
+    /// The population variance of the diffs, in squared weighted tokens per second.
     pub diff_var: f64,
-    /// Weighted tokens per second.
+    /// The average diff of those ticks whose window begins before the last request has come; 0 if there is none.
     pub avg_diff_while_arriving: f64,
-    /// Tokens per second.
+    /// Input and output tokens of what was served per second of the run's length; not weighted.
     pub tokens_per_s: f64,
-    /// Weighted tokens.
-    pub gap: f64,
-    /// What bounds the gap between clients who always want more, where it is known: 2 U, in weighted tokens.
-    pub gap_bound: Option<f64>,
-    /// From 1 divided by the number of clients, one has all, to 1, each has the same.
-    pub jain_index: f64,
-    /// For how long requests were sent, in seconds.
-    pub duration_s: f64,
-    /// When the last token came, in seconds.
+    /// How long the run was, in seconds: until the last request came or ended.
     pub length_s: f64,
     /// Requests that came.
     pub requests: u64,
-    /// Requests that were refused.
+    /// Those that were served.
+    pub served: u64,
+    /// Those that were refused.
     pub refused: u64,
-    /// Each client, in the order of their numbers.
+    /// Input tokens of those that were served.
+    pub input_tokens: u64,
+    /// Output tokens of those that were served.
+    pub output_tokens: u64,
+    /// Jain's index over clients of the service from the warm-up to `T`, divided by weight.
+    pub jain: f64,
+    /// How far the services drifted apart.
+    pub gap: Gap,
+    /// From arrival to first token, of all that was served.
+    pub first_token: Times,
+    /// From arrival to the last token, of all that was served.
+    pub latency: Times,
+    /// The diffs.
+    pub ticks: Vec<Tick>,
+    /// The clients that asked, in the order of their numbers.
     pub clients: Vec<ClientSummary>,
 }
 
-/// What a client got.
+/// What a run came to for one client. Serialized without the curve; the times as `first_token_s` and `latency_s`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClientSummary {
     /// Its name.
@@ -47,114 +63,82 @@ pub struct ClientSummary {
     pub weight: f64,
     /// Requests that came.
     pub requests: u64,
-    /// Requests that were refused.
+    /// Those that were served.
+    pub served: u64,
+    /// Those that were refused.
     pub refused: u64,
-    /// Weighted tokens.
+    /// Input tokens of those that were served.
+    pub input_tokens: u64,
+    /// Output tokens of those that were served.
+    pub output_tokens: u64,
+    /// Service of the whole run, in weighted tokens.
     pub service: f64,
-    /// From the arrival of a request to its first token.
-    pub first_token: Percentiles,
-    /// From the arrival of a request to its last token.
-    pub latency: Percentiles,
+    /// From arrival to first token.
+    #[serde(rename = "first_token_s")]
+    pub first_token: Times,
+    /// From arrival to the last token.
+    #[serde(rename = "latency_s")]
+    pub latency: Times,
+    /// Service up to 0, to the end of the first bin, of the second, …, up to `T`, in weighted tokens.
+    #[serde(skip)]
+    pub curve: Vec<f64>,
+    /// Service before the warm-up was over.
+    #[serde(skip)]
+    pub(super) before: f64,
 }
 
-/// Waits in seconds; all 0 if there was none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Percentiles {
-    /// The mean.
-    pub mean: f64,
-    /// The least that half of the waits do not exceed.
-    pub p50: f64,
-    /// The same of nine tenths.
-    pub p90: f64,
-    /// The same of 99 of a hundred.
-    pub p99: f64,
-}
+// === impl RunSummary ===
 
-// === impl Percentiles ===
-
-impl Percentiles {
-    pub(super) fn of(mut waits: Vec<f32>) -> Self {
-        waits.sort_unstable_by(f32::total_cmp);
-        let at = |percent: usize| {
-            let rank = (waits.len() * percent).div_ceil(100);
-            f64::from(waits.get(rank.saturating_sub(1)).copied().unwrap_or(0.0))
-        };
-        let sum: f64 = waits.iter().copied().map(f64::from).sum();
-        Self { mean: sum / waits.len().max(1) as f64, p50: at(50), p90: at(90), p99: at(99) }
+impl RunSummary {
+    /// The client of that name.
+    #[must_use]
+    pub fn client(&self, name: &str) -> Option<&ClientSummary> {
+        self.clients.iter().find(|client| client.client == name)
     }
-}
 
-// === impl ClientSummary ===
-
-impl From<(Client, Account)> for ClientSummary {
-    fn from((Client { name, weight }, account): (Client, Account)) -> Self {
-        let Account { requests, refused, service, waits } = account;
-        let (first_token, latency) = waits.percentiles();
-        Self {
-            client: name.to_string(),
-            weight: weight.as_f64(),
-            requests,
-            refused,
-            service,
-            first_token,
-            latency,
-        }
-    }
-}
-
-// === impl Summary ===
-
-/// Of more clients than this a table shows those who got most.
-const SHOWN: usize = 30;
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Max Diff      {:>12.2} weighted tokens/s", self.max_diff)?;
-        writeln!(f, "Avg Diff      {:>12.2} weighted tokens/s", self.avg_diff)?;
-        writeln!(f, "  in arrivals {:>12.2} weighted tokens/s", self.avg_diff_while_arriving)?;
-        writeln!(f, "Diff Var      {:>12.2}", self.diff_var)?;
-        writeln!(f, "throughput    {:>12.1} tokens/s", self.tokens_per_s)?;
-        write!(f, "largest gap   {:>12.0} weighted tokens", self.gap)?;
-        match self.gap_bound {
-            Some(bound) => writeln!(f, ", 2 U = {bound:.0}")?,
-            None => writeln!(f)?,
-        }
-        writeln!(f, "Jain's index  {:>12.4}", self.jain_index)?;
-        writeln!(f, "length        {:>12.1} s, requests sent for {:.0} s", self.length_s, self.duration_s)?;
-        writeln!(f, "requests      {:>12}, of which refused {}", self.requests, self.refused)?;
-        writeln!(f)?;
-        writeln!(
-            f,
-            "{:>12} {:>7} {:>8} {:>8} {:>11}   first token, s: {:>7} {:>7} {:>7} {:>7}   latency, s: {:>7} {:>7}",
-            "client", "weight", "requests", "refused", "service", "mean", "p50", "p90", "p99", "p50", "p99"
-        )?;
+    /// The clients with the most service first; equals in the order of their numbers.
+    #[must_use]
+    pub fn busiest(&self) -> Vec<&ClientSummary> {
         let mut clients: Vec<_> = self.clients.iter().collect();
-        if clients.len() > SHOWN {
-            clients.sort_by(|a, b| b.service.total_cmp(&a.service));
-        }
-        for client in clients.iter().take(SHOWN) {
-            let (first, latency) = (client.first_token, client.latency);
-            writeln!(
-                f,
-                "{:>12} {:>7.2} {:>8} {:>8} {:>11.0}   {:15} {:>7.2} {:>7.2} {:>7.2} {:>7.2}   {:11} {:>7.2} {:>7.2}",
-                client.client,
-                client.weight,
-                client.requests,
-                client.refused,
-                client.service,
-                "",
-                first.mean,
-                first.p50,
-                first.p90,
-                first.p99,
-                "",
-                latency.p50,
-                latency.p99
-            )?;
-        }
-        if clients.len() > SHOWN {
-            writeln!(f, "{:>12} and {} more", "", clients.len() - SHOWN)?;
-        }
-        Ok(())
+        clients.sort_by(|a, b| b.service.total_cmp(&a.service));
+        clients
+    }
+
+    /// `(seconds, service)` points of a client's curve.
+    pub fn curve<'a>(&self, client: &'a ClientSummary) -> impl Iterator<Item = (f64, f64)> + use<'a> {
+        let bin = self.setting.bin;
+        client.curve.iter().enumerate().map(move |(number, service)| (number as f64 * bin, *service))
+    }
+}
+
+impl Serialize for RunSummary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("RunSummary", 25)?;
+        fields.serialize_field("max_diff", &self.max_diff)?;
+        fields.serialize_field("avg_diff", &self.avg_diff)?;
+        fields.serialize_field("diff_var", &self.diff_var)?;
+        fields.serialize_field("avg_diff_while_arriving", &self.avg_diff_while_arriving)?;
+        fields.serialize_field("tokens_per_s", &self.tokens_per_s)?;
+        fields.serialize_field("length_s", &self.length_s)?;
+        fields.serialize_field("requests", &self.requests)?;
+        fields.serialize_field("served", &self.served)?;
+        fields.serialize_field("refused", &self.refused)?;
+        fields.serialize_field("input_tokens", &self.input_tokens)?;
+        fields.serialize_field("output_tokens", &self.output_tokens)?;
+        fields.serialize_field("jain_index", &self.jain)?;
+        fields.serialize_field("accumulated_gap", &self.gap.max)?;
+        fields.serialize_field("accumulated_gap_at_s", &self.gap.at)?;
+        fields.serialize_field("gap_bound", &self.gap.bound)?;
+        fields.serialize_field("first_token_s", &self.first_token)?;
+        fields.serialize_field("latency_s", &self.latency)?;
+        fields.serialize_field("duration_s", &self.setting.duration)?;
+        fields.serialize_field("warm_up_s", &self.setting.warm_up)?;
+        fields.serialize_field("window_s", &self.setting.window)?;
+        fields.serialize_field("input_weight", &self.setting.weights.input)?;
+        fields.serialize_field("output_weight", &self.setting.weights.output)?;
+        fields.serialize_field("batch_tokens", &self.setting.batch_tokens)?;
+        fields.serialize_field("ticks", &self.ticks)?;
+        fields.serialize_field("clients", &self.clients)?;
+        fields.end()
     }
 }

@@ -1,61 +1,53 @@
-//! A run as the VTC artifact writes it: every request, and what became of it.
+//! Results of runs, as the artifact of the Virtual Token Counter has them.
 
-use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
 
-use serde::Deserialize;
-
-use super::{Trace, Wrong};
+use super::error::{Problem, TraceError};
+use super::rows::{Row, for_each};
+use super::{Format, Names, Trace};
 use crate::request::{Outcome, Request, Served};
 
-/// The first line.
-pub const HEADER: &str = "arrival_s,client,input_tokens,output_tokens,first_token_s,latency_s";
+pub const COLUMNS: [&str; 6] =
+    ["arrival_s", "client", "input_tokens", "output_tokens", "first_token_s", "latency_s"];
 
-/// A line. The last two count from the arrival, in seconds; they are negative if the request was refused.
-#[derive(Deserialize)]
-struct Line {
-    arrival_s: f64,
-    client: String,
-    input_tokens: u64,
-    output_tokens: u64,
-    first_token_s: f64,
-    latency_s: f64,
-}
+pub fn parse(path: &Path, source: impl Read) -> Result<Trace, TraceError> {
+    let mut names = Names::<Arc<str>>::new();
+    let mut outcomes = Vec::new();
+    for_each(path, source, COLUMNS, |row| {
+        outcomes.push(outcome(row, &mut names)?);
+        Ok(())
+    })?;
 
-pub(super) fn read(file: impl Read) -> Result<Trace, Wrong> {
-    let mut trace = Trace::default();
-    let mut numbers = HashMap::new();
-    for line in csv::Reader::from_reader(file).deserialize() {
-        let Line {
-            arrival_s: arrival,
-            client,
-            input_tokens: input,
-            output_tokens: output,
-            first_token_s,
-            latency_s,
-        } = line?;
-        let number = *numbers.entry(client).or_insert_with_key(|name| {
-            trace.clients.push(name.clone());
-            trace.clients.len() as u32 - 1
-        });
-        let served = (latency_s >= 0.0)
-            .then_some(Served { first_token: arrival + first_token_s, end: arrival + latency_s });
-        trace.requests.push(Request { arrival, client: number, input, output, blocks: None });
-        trace.outcomes.push(Outcome { arrival, client: number, input, output, served });
+    let mut clients: Vec<_> = names.numbers.into_iter().collect();
+    clients.sort_by_cached_key(|(name, _)| (name.parse::<u64>().unwrap_or(u64::MAX), Arc::clone(name)));
+    let mut numbers = vec![0; clients.len()];
+    for (number, (_, as_they_came)) in (0..).zip(&clients) {
+        numbers[*as_they_came as usize] = number;
     }
-    Ok(trace)
+    for outcome in &mut outcomes {
+        outcome.client = numbers[outcome.client as usize];
+    }
+    outcomes.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
+    Ok(Trace {
+        format: Format::Arena,
+        clients: clients.into_iter().map(|(name, _)| name).collect(),
+        requests: outcomes.iter().map(request).collect(),
+        outcomes: Some(outcomes),
+    })
 }
 
-/// Writes a run in that format, with its header.
+/// Writes a run in that format, with its header. A client without a name is called by its number.
 ///
 /// # Errors
 /// What the writer says.
 pub fn write<'a>(
     mut out: impl Write,
-    clients: &[String],
+    clients: &[&str],
     outcomes: impl IntoIterator<Item = &'a Outcome>,
 ) -> io::Result<()> {
-    writeln!(out, "{HEADER}")?;
+    writeln!(out, "{}", COLUMNS.join(","))?;
     for Outcome { arrival, client, input, output, served } in outcomes {
         match clients.get(*client as usize) {
             Some(name) => write!(out, "{arrival:.6},{name},{input},{output},")?,
@@ -67,4 +59,35 @@ pub fn write<'a>(
         }
     }
     out.flush()
+}
+
+fn request(of: &Outcome) -> Request {
+    let &Outcome { arrival, client, input, output, .. } = of;
+    Request { arrival, client, input, output, blocks: None }
+}
+
+fn outcome(row: &Row<'_, 6>, names: &mut Names<Arc<str>>) -> Result<Outcome, Problem> {
+    let [arrival, client, input, output, first_token, latency] = &row.fields;
+    let came = arrival.seconds()?;
+    let name = client.text.trim();
+    if name.is_empty() {
+        return Err(client.problem("the client's number or name"));
+    }
+    let served = match (first_token.seconds_or_none()?, latency.seconds_or_none()?) {
+        (Some(first), Some(last)) if first <= last => {
+            Some(Served { first_token: came + first, end: came + last })
+        }
+        (Some(_), Some(_)) => return Err(latency.problem("no less than first_token_s")),
+        (None, None) => None,
+        (None, Some(_)) | (Some(_), None) => {
+            return Err(latency.problem("-1 where first_token_s is -1, and only there"));
+        }
+    };
+    Ok(Outcome {
+        arrival: came,
+        client: names.number(name.into()),
+        input: input.tokens()?,
+        output: output.tokens()?,
+        served,
+    })
 }

@@ -1,39 +1,79 @@
-//! Requests to Kimi, of the Mooncake release: when, how long, and which prefixes they have in common.
+//! Requests to Kimi, as the Mooncake release has them: one JSON object in each line.
 
 use std::io::BufRead;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Trace, Wrong};
+use super::error::{Problem, TraceError};
+use super::{Format, Names, Trace};
 use crate::request::Request;
 
+/// One line.
 #[derive(Deserialize)]
 struct Line {
-    /// Milliseconds.
-    timestamp: f64,
-    input_length: u64,
-    output_length: u64,
-    /// The blocks of 512 tokens that the prompt begins with.
-    #[serde(default)]
+    /// Milliseconds from the beginning.
+    timestamp: u64,
+    input_length: u32,
+    output_length: u32,
+    /// One for each block of 512 tokens of the prompt, by its content.
     hash_ids: Vec<u64>,
 }
 
-pub(super) fn read(file: impl BufRead) -> Result<Trace, Wrong> {
-    let mut trace = Trace::default();
-    for (line, text) in (1..).zip(file.lines()) {
-        let wrong = |error: &dyn std::fmt::Display| Wrong { line, wrong: error.to_string() };
-        let text = text.map_err(|error| wrong(&error))?;
-        if text.trim().is_empty() {
+/// Later than any trace goes on, in milliseconds.
+const LATEST: u64 = 10_000_000_000;
+
+pub fn parse(path: &Path, mut source: impl BufRead) -> Result<Trace, TraceError> {
+    let mut conversations = Names::new();
+    let mut requests = Vec::new();
+    let (mut text, mut number) = (Vec::new(), 0);
+    loop {
+        text.clear();
+        number += 1;
+        let at = |problem| TraceError::at(path, number, problem);
+        if source.read_until(b'\n', &mut text).map_err(|error| at(Problem::Read(error)))? == 0 {
+            break;
+        }
+        if text.trim_ascii().is_empty() {
             continue;
         }
-        let read: Line = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-        trace.requests.push(Request {
-            arrival: read.timestamp / 1e3,
-            client: 0,
-            input: read.input_length,
-            output: read.output_length,
-            blocks: Some(read.hash_ids.into()),
-        });
+        let line: Line = serde_json::from_slice(&text).map_err(|error| at(of_json(&error)))?;
+        if line.timestamp > LATEST {
+            return Err(at(Problem::Field {
+                field: "timestamp",
+                found: line.timestamp.to_string(),
+                expected: "milliseconds from 0 to 10000000000",
+            }));
+        }
+        requests.push(request(line, &mut conversations));
     }
-    Ok(trace)
+    if requests.is_empty() {
+        return Err(TraceError::of_file(path, Problem::Empty));
+    }
+    requests.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
+    Ok(Trace {
+        format: Format::Mooncake,
+        clients: (0..conversations.len()).map(|number| format!("conversation-{number}").into()).collect(),
+        requests,
+        outcomes: None,
+    })
+}
+
+fn request(line: Line, conversations: &mut Names<[Option<u64>; 2]>) -> Request {
+    let conversation = [line.hash_ids.first().copied(), line.hash_ids.get(1).copied()];
+    Request {
+        arrival: line.timestamp as f64 / 1000.0,
+        client: conversations.number(conversation),
+        input: line.input_length.into(),
+        output: line.output_length.into(),
+        blocks: Some(Arc::from(line.hash_ids)),
+    }
+}
+
+/// Without serde's line number, which is that within the line.
+fn of_json(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    Problem::Json(format!("{text}, at column {}", error.column()))
 }

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::Client;
 use crate::request::Request;
-use crate::trace::Trace;
+use crate::trace::{Format, Trace};
 
 /// The requests of a trace, and what is done to them on the way.
 #[derive(Clone, Debug)]
@@ -82,13 +82,9 @@ impl Replay {
     /// # Errors
     /// Never for a trace that was read from a file.
     pub fn of(trace: Trace, tenants: Option<Tenants>, seed: u64) -> Result<Self, ReplayError> {
-        let Trace { requests, clients, .. } = trace;
-        let tenants = tenants.or(clients.is_empty().then_some(Tenants::Arena));
-        let clients = match clients.is_empty() {
-            true => vec![Client::new("everybody")],
-            false => clients.into_iter().map(Client::new).collect(),
-        };
-        let replay = Self::new(requests, clients)?;
+        let Trace { requests, clients, format, .. } = trace;
+        let tenants = tenants.or((format != Format::Arena).then_some(Tenants::Arena));
+        let replay = Self::new(requests, clients.into_iter().map(Client::new).collect())?;
         Ok(match tenants {
             Some(tenants) => replay.with_tenants(tenants, seed),
             None => replay,

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Parser;
 use vtc_bench::simulator::{Policy, Profile};
-use vtc_bench::trace::Trace;
+use vtc_bench::trace;
 use vtc_bench::workload::{self, Replay, Workload};
 
 use self::matrix::Matrix;
@@ -108,7 +108,7 @@ impl Options {
             Some(path) => {
                 let name =
                     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-                let replay = Replay::of(Trace::read(path)?, None, 1)?.with_jitter(self.jitter)?;
+                let replay = Replay::of(trace::read(path)?, None, 1)?.with_jitter(self.jitter)?;
                 vec![Workload::of_trace(name, replay)]
             }
             None => self.workloads.iter().map(|name| workload::by_name(name)).collect::<Result<_, _>>()?,

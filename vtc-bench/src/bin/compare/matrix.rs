@@ -1,10 +1,10 @@
 //! The runs: every policy on every workload, number of pods and seed.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use crossbeam_queue::SegQueue;
 use indicatif::{ProgressBar, ProgressStyle};
-use vtc_bench::measure::{ClientSummary, Measure};
+use vtc_bench::measure::{Recorder, Setting};
 use vtc_bench::simulator::{Policy, Profile, Setup, simulate};
 use vtc_bench::workload::Workload;
 
@@ -87,27 +87,22 @@ impl Matrix {
         let (workload, pods) = (&self.workloads[rest / self.pods.len()], self.pods[rest % self.pods.len()]);
         let workload = workload.clone().at_load(self.load_per_pod * pods as f64)?.lasting(workload.duration);
         let setup = Setup::new(self.policies[policy].clone()).on(pods, self.profile.clone());
-        let mut measure = Measure::new(workload.duration);
+        let clients = workload.clients.iter().map(|client| (Arc::clone(&client.name), client.weight));
+        let mut recorder = Recorder::new(Setting::new(workload.duration)?).with_clients(clients);
         let arrivals = workload.arrivals(seed);
-        simulate(&Setup { seed, ..setup }, &workload.clients, arrivals, |outcome| measure.add(outcome))?;
-        let summary = measure.finish(&workload.clients);
-        let served = |of: &&ClientSummary| of.requests > of.refused;
-        let (mut waits, mut count, mut best, mut worst) = (0.0, 0, f64::INFINITY, 0.0_f64);
-        for of in summary.clients.iter().filter(served) {
-            let (mean, requests) = (of.first_token.mean, of.requests - of.refused);
-            waits += mean * requests as f64;
-            count += requests;
-            best = best.min(mean);
-            worst = worst.max(mean);
-        }
+        simulate(&Setup { seed, ..setup }, &workload.clients, arrivals, |outcome| recorder.add(outcome))?;
+        let run = recorder.finish();
+        let means = run.clients.iter().filter_map(|client| client.first_token.mean());
+        let (best, worst) =
+            means.fold((f64::INFINITY, 0.0_f64), |(best, worst), mean| (best.min(mean), worst.max(mean)));
         Ok(Figures {
-            tokens_per_s: summary.tokens_per_s,
-            avg_diff: summary.avg_diff,
-            gap: summary.gap,
-            first_token_s: waits / count.max(1) as f64,
+            tokens_per_s: run.tokens_per_s,
+            avg_diff: run.avg_diff,
+            gap: run.gap.max,
+            first_token_s: run.first_token.mean().unwrap_or_default(),
             best_client_s: best.min(worst),
             worst_client_s: worst,
-            refused: summary.refused as f64 / summary.requests.max(1) as f64,
+            refused: run.refused as f64 / run.requests.max(1) as f64,
         })
     }
 }

@@ -96,7 +96,7 @@ pub fn tables(matrix: &Matrix, comparisons: &[Comparison]) -> String {
     }
     text.push_str(
         "Avg Diff: the mean difference of service (input + 2 output) among clients at 19 moments, per second.\n\
-         gap: the largest between the clients' service per weight, from 30 s to the last arrival:\n\
+         gap: the largest between the clients' service per weight, from 30 s to the end of arrivals:\n\
          of clients who always want more, it is to be small; of others, it is what they asked for.\n\
          1st token: mean seconds from arrival to first token; best and worst: that of the client that has it so.\n\
          *: differs from the first policy by more than the spread of the differences, seed by seed (95 %, Student's t).\n",

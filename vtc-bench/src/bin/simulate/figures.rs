@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use vtc_bench::measure;
+use vtc_bench::measure::RunSummary;
 use vtc_bench::simulator::{Setup, Summary};
 use vtc_bench::workload::Workload;
 
@@ -18,7 +18,7 @@ pub struct Figures {
     pod_profile: String,
     seed: u64,
     #[serde(flatten)]
-    measures: measure::Summary,
+    measures: RunSummary,
     /// The most requests that waited in the queue at a time.
     most_waiting: usize,
     steps: u64,
@@ -38,7 +38,7 @@ impl Figures {
         workload: &Workload,
         setup: &Setup,
         summary: &Summary,
-        measures: measure::Summary,
+        measures: RunSummary,
     ) -> Self {
         Self {
             workload: workload.name.clone(),
@@ -54,6 +54,13 @@ impl Figures {
             most_held_tokens: summary.pods.most_held,
             busy: summary.pods.busy as f64 / 1e9 / (summary.end * setup.pods as f64).max(f64::MIN_POSITIVE),
         }
+    }
+}
+
+impl Figures {
+    /// The measures alone.
+    pub const fn measures(&self) -> &RunSummary {
+        &self.measures
     }
 }
 

@@ -14,11 +14,13 @@ mod options;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use vtc_bench::measure::Measure;
+use vtc_bench::measure::{Recorder, Setting};
+use vtc_bench::report::Report;
 use vtc_bench::simulator::simulate;
 use vtc_bench::trace;
 
@@ -36,13 +38,15 @@ fn main() -> anyhow::Result<ExitCode> {
         ProgressStyle::with_template("{bar:40} {pos} of {len} simulated seconds, {elapsed}")
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
-    let mut measure = Measure::new(workload.duration);
+    let memory = setup.profile.pool_tokens().saturating_mul(setup.pods as u64);
+    let setting = Setting { batch_tokens: Some(memory), ..Setting::new(workload.duration)? };
+    let clients = workload.clients.iter().map(|client| (Arc::clone(&client.name), client.weight));
+    let mut recorder = Recorder::new(setting).with_clients(clients);
     // Only a file needs them all, in the order of their arrival.
     let mut outcomes = Vec::new();
-    let (mut ended, mut longest_input) = (0_u64, 0);
+    let mut ended = 0_u64;
     let summary = simulate(&setup, &workload.clients, workload.arrivals(options.seed), |outcome| {
-        measure.add(outcome);
-        longest_input = outcome.input.max(longest_input);
+        recorder.add(outcome);
         if options.csv.is_some() {
             outcomes.push(*outcome);
         }
@@ -54,14 +58,20 @@ fn main() -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     if let Some(path) = &options.csv {
         outcomes.sort_by(|a, b| a.arrival.total_cmp(&b.arrival).then(a.client.cmp(&b.client)));
-        let names: Vec<_> = workload.clients.iter().map(|client| client.name.to_string()).collect();
+        let names: Vec<_> = workload.clients.iter().map(|client| &*client.name).collect();
         let file = File::create(path).map(BufWriter::new);
         let written = file.and_then(|file| trace::write(file, &names, &outcomes));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
-    let mut measures = measure.finish(&workload.clients);
-    measures.gap_bound = Some(2.0 * setup.service_ahead(longest_input));
-    let figures = Figures::new(&options, &workload, &setup, &summary, measures);
+    let figures = Figures::new(&options, &workload, &setup, &summary, recorder.finish());
+    if let Some(folder) = &options.report {
+        let title = format!("{}, {} pods", workload.name, setup.pods);
+        let command: Vec<_> = std::env::args().collect();
+        let report = Report::new(title)
+            .with_note(command.join(" "))
+            .with_run(setup.policy.to_string(), figures.measures());
+        report.write(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
+    }
     let text = match options.json {
         true => serde_json::to_string_pretty(&figures)? + "\n",
         false => figures.to_string(),

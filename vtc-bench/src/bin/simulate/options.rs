@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use vtc_bench::simulator::{Capacity, PROFILE_NAMES, Policy, Profile, Setup};
-use vtc_bench::trace::Trace;
+use vtc_bench::trace;
 use vtc_bench::workload::{self, Replay, Tenants, Workload};
 
 /// Simulates requests on pods behind a policy, around the real core on scripted time.
@@ -59,6 +59,9 @@ pub struct Options {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+    /// Write pictures and a page, report.html, into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
     /// Write one line for each request to this file.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -122,7 +125,7 @@ impl Options {
 
     /// The trace in that file, as it was asked for.
     fn replay(&self, path: &Path) -> anyhow::Result<Workload> {
-        let replay = Replay::of(Trace::read(path)?, self.tenants, self.tenants_seed)?;
+        let replay = Replay::of(trace::read(path)?, self.tenants, self.tenants_seed)?;
         let replay = replay.with_jitter(self.jitter)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Ok(Workload::of_trace(name, replay))
