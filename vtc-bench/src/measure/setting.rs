@@ -43,6 +43,13 @@ impl Setting {
         Self { bin: f64::max(1.0, duration / 1e6), ..setting }.validated()
     }
 
+    /// The same with points of the curves so far apart that those of so many clients are at most 8 million, which take 64 MB.
+    #[must_use]
+    pub fn for_clients(self, clients: usize) -> Self {
+        const POINTS: f64 = 8e6;
+        Self { bin: self.bin.max(self.duration * clients as f64 / POINTS), ..self }
+    }
+
     /// The same if every field is allowed.
     ///
     /// # Errors
@@ -111,6 +118,14 @@ mod tests {
             assert_eq!(bad.validated().unwrap_err().field, field);
         }
         assert!(Setting::new(Setting::MAX_DURATION).unwrap().bins() <= 1_000_000);
+    }
+
+    #[test]
+    fn many_clients_have_few_points_each() {
+        let setting = Setting::new(50_000.0).unwrap();
+        assert_eq!(setting.clone().for_clients(100).bin, 1.0);
+        let crowd = setting.for_clients(10_000).validated().unwrap();
+        assert!((700..=800).contains(&crowd.bins()), "{}", crowd.bins());
     }
 
     #[test]

@@ -88,7 +88,8 @@ impl Matrix {
         let workload = workload.clone().at_load(self.load_per_pod * pods as f64)?.lasting(workload.duration);
         let setup = Setup::new(self.policies[policy].clone()).on(pods, self.profile.clone());
         let clients = workload.clients.iter().map(|client| (Arc::clone(&client.name), client.weight));
-        let mut recorder = Recorder::new(Setting::new(workload.duration)?).with_clients(clients);
+        let setting = Setting::new(workload.duration)?.for_clients(workload.clients.len());
+        let mut recorder = Recorder::new(setting).with_clients(clients);
         let arrivals = workload.arrivals(seed);
         simulate(&Setup { seed, ..setup }, &workload.clients, arrivals, |outcome| recorder.add(outcome))?;
         let run = recorder.finish();

@@ -39,7 +39,8 @@ fn main() -> anyhow::Result<ExitCode> {
             .unwrap_or_else(|_| ProgressStyle::default_bar()),
     );
     let memory = setup.profile.pool_tokens().saturating_mul(setup.pods as u64);
-    let setting = Setting { batch_tokens: Some(memory), ..Setting::new(workload.duration)? };
+    let setting = Setting::new(workload.duration)?.for_clients(workload.clients.len());
+    let setting = Setting { batch_tokens: Some(memory), ..setting };
     let clients = workload.clients.iter().map(|client| (Arc::clone(&client.name), client.weight));
     let mut recorder = Recorder::new(setting).with_clients(clients);
     // Only a file needs them all, in the order of their arrival.
