@@ -107,10 +107,9 @@ impl Admission {
         let gone = before.pools().filter(|was| now.pools().all(|is| is.pool != was.pool));
         let gone = gone.map(|was| (was.pool, Vec::new()));
         let there = now.pools().map(|Service { pool, pods }| {
-            let capacity = |name| now.backends().iter().find(|backend| backend.pod.name() == name);
-            let listed = pods.pods().iter().map(|pod| {
-                let capacity = capacity(pod.name()).map(|backend| backend.capacity).unwrap_or_default();
-                PoolPod::new(Arc::clone(pod), capacity)
+            let listed = pods.pods().iter().filter_map(|pod| {
+                let capacity = now.backend(pod)?.capacity;
+                Some(PoolPod::new(Arc::clone(pod), capacity))
             });
             (pool, listed.collect())
         });

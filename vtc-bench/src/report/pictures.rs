@@ -213,12 +213,39 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::{Recorder, Setting};
+    use crate::request::{Outcome, Served};
 
     #[test]
     fn fewer_points_keep_the_ends() {
         let thin = thinned((0..10_001).map(|n| (f64::from(n), 2.0 * f64::from(n))).collect());
         assert_eq!((thin.len(), thin[0], thin[POINTS - 1]), (POINTS, (0.0, 0.0), (10_000.0, 20_000.0)));
         assert!(thin.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    /// 10 ahead, then 5 behind, then level again: the line stays at the most.
+    #[test]
+    fn the_line_of_the_gap_never_falls() {
+        let mut recorder = Recorder::new(Setting { batch_tokens: Some(2), ..Setting::new(100.0).unwrap() });
+        for (client, from, input) in [(0, 40.0, 10), (1, 50.0, 15), (0, 60.0, 5)] {
+            let served = Some(Served { first_token: from, end: from + 5.0 });
+            recorder.add(&Outcome { arrival: from, client, input, output: 0, served });
+        }
+        let run = recorder.finish();
+        let picture = gap("t", &[("fcfs".to_owned(), &run), ("vtc".to_owned(), &run)]);
+        let line = &picture.plot.series[0].points;
+        assert_eq!((line[0], line[line.len() - 1]), ((31.0, 0.0), (100.0, 0.010)));
+        assert!(line.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
+        assert_eq!(picture.plot.levels, [Level { label: "2U = 8".to_owned(), at: 0.008 }], "once");
+        assert!(!picture.plot.y.is_log, "both are the same");
+    }
+
+    #[test]
+    fn what_is_far_apart_is_on_a_log_scale() {
+        assert!(axis("x", [1.0, 100.0].into_iter()).is_log);
+        assert!(!axis("x", [50.0, 100.0].into_iter()).is_log);
+        assert!(!axis("x", [0.0, 100.0].into_iter()).is_log, "nothing is not little");
+        assert!(!axis("x", std::iter::empty()).is_log);
     }
 
     #[test]

@@ -17,11 +17,11 @@ pub struct Scale {
 // === impl Scale ===
 
 impl Scale {
-    /// The axis, as far as these values go.
+    /// The axis, as far as these values go. What is not finite goes nowhere.
     pub fn new(axis: &Axis, values: impl Iterator<Item = f64>) -> Self {
         let all = values.chain(axis.from).chain(axis.to);
         let (from, to) = all
-            .filter(|value| !axis.is_log || *value > 0.0)
+            .filter(|value| value.is_finite() && (!axis.is_log || *value > 0.0))
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(from, to), value| (value.min(from), value.max(to)));
         let (from, to) = match from <= to {
             true => (from, to),
@@ -158,6 +158,16 @@ mod tests {
         assert_eq!(scale(&Axis::linear("x"), &[]).to, 1.2);
         assert!(!scale(&Axis::log("x"), &[7.0]).ticks().is_empty());
         assert_eq!(scale(&Axis::log("x"), &[-1.0, 0.0, 10.0, 100.0]).map(&0.0, (0, 50)), 0);
+    }
+
+    #[test]
+    fn what_is_not_finite_makes_no_axis() {
+        for value in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            for axis in [Axis::linear("x").up_to(value), Axis::log("x").up_to(value)] {
+                let scale = scale(&axis, &[1.0, value, 100.0]);
+                assert!((1..=14).contains(&scale.ticks().len()) && scale.to.is_finite(), "{scale:?}");
+            }
+        }
     }
 
     #[test]

@@ -52,6 +52,13 @@ fn azures_times_count_from_the_first_to_a_tenth_of_a_microsecond() {
 }
 
 #[test]
+fn azures_rows_may_come_in_any_order() {
+    let trace = of(format!("{AZURE}2023-11-16 10:00:02,3,4\r\n2023-11-16 10:00:00,1,2\r\n")).unwrap();
+    let arrivals: Vec<_> = trace.requests.iter().map(|request| (request.arrival, request.input)).collect();
+    assert_eq!(arrivals, [(0.0, 1), (2.0, 3)]);
+}
+
+#[test]
 fn mooncakes_conversations_are_its_clients() {
     let line = |at: u32, ids: &str| {
         format!(
