@@ -4,25 +4,29 @@
 
 use std::path::PathBuf;
 
-use vtc_bench::request::{Outcome, Request};
+use vtc_bench::measure::{Recorder, RunSummary, Setting};
 use vtc_bench::simulator::{Setup, simulate};
-use vtc_bench::workload::{self, Client, Replay, Workload};
-use vtc_core::queue::Weight;
-
-use crate::measure;
+use vtc_bench::trace;
+use vtc_bench::workload::{self, Replay, Workload};
 
 const SEEDS: u64 = 5;
 
-fn outcomes(policy: &str, workload: &Workload, seed: u64) -> Vec<Outcome> {
-    let mut outcomes = Vec::new();
+/// A run, measured for the time in which requests come.
+pub fn summary_of(policy: &str, workload: &Workload, seed: u64) -> RunSummary {
+    summary_within(policy, workload, seed, workload.duration)
+}
+
+/// The same, measured for the first `duration` seconds.
+fn summary_within(policy: &str, workload: &Workload, seed: u64, duration: f64) -> RunSummary {
+    let mut recorder = Recorder::new(Setting::new(duration).unwrap());
     let setup = Setup { seed, ..Setup::new(policy.parse().unwrap()) };
-    simulate(&setup, &workload.clients, workload.arrivals(seed), |outcome| outcomes.push(*outcome)).unwrap();
-    outcomes
+    simulate(&setup, &workload.clients, workload.arrivals(seed), |outcome| recorder.add(outcome)).unwrap();
+    recorder.finish()
 }
 
 /// The mean over so many seeds of a measure of a policy on a workload.
-fn mean(policy: &str, workload: &Workload, seeds: u64, measure: impl Fn(&[Outcome]) -> f64) -> f64 {
-    let runs = (1..=seeds).map(|seed| measure(&outcomes(policy, workload, seed)));
+fn mean(policy: &str, workload: &Workload, seeds: u64, measure: impl Fn(&RunSummary) -> f64) -> f64 {
+    let runs = (1..=seeds).map(|seed| measure(&summary_of(policy, workload, seed)));
     runs.sum::<f64>() / seeds as f64
 }
 
@@ -36,19 +40,8 @@ fn near(what: &str, simulated: f64, measured: f64, within: f64) {
 
 fn arena() -> Option<Replay> {
     let folder = std::env::var_os("VTC_TRACES")?;
-    let csv = std::fs::read_to_string(PathBuf::from(folder).join("vtc_arena_fcfs.csv")).unwrap();
-    let request = |line: &str| {
-        let fields: Vec<_> = line.trim().split(',').collect();
-        Request {
-            arrival: fields[0].parse().unwrap(),
-            client: fields[1].parse().unwrap(),
-            input: fields[2].parse().unwrap(),
-            output: fields[3].parse().unwrap(),
-            blocks: None,
-        }
-    };
-    let client = |number| Client { name: format!("{number}").into(), weight: Weight::ONE };
-    Some(Replay::new(csv.lines().skip(1).map(request).collect(), (0..27).map(client).collect()).unwrap())
+    let trace = trace::read(PathBuf::from(folder).join("vtc_arena_fcfs.csv")).unwrap();
+    Some(Replay::of(trace, None, 0).unwrap())
 }
 
 /// One run of this trace is one draw: arrivals that are moved by milliseconds move `vtc-fair` by a tenth, up or down. So
@@ -62,17 +55,17 @@ fn the_arena_trace_comes_out_as_it_was_measured() {
     let workload = |replay| Workload::of_trace("arena", replay).lasting(600.0);
     let as_it_is = workload(replay.clone());
     let moved = workload(replay.with_jitter(0.05).unwrap());
-    let diff = |outcomes: &[Outcome]| measure::avg_diff(outcomes, 27, 600.0, 600.0);
-    let refused = |outcomes: &[Outcome]| outcomes.iter().filter(|of| of.served.is_none()).count() as f64;
+    let diff = |run: &RunSummary| run.avg_diff;
+    let refused = |run: &RunSummary| run.refused as f64;
     for (policy, measured, tokens) in
         [("fcfs", 433.53, 776.9), ("vtc-fair", 251.66, 778.8), ("rpm:5", 83.58, 340.4)]
     {
         println!(
             "arena, {policy}, Avg Diff of the trace as it is {:.2}",
-            diff(&outcomes(policy, &as_it_is, 1))
+            diff(&summary_of(policy, &as_it_is, 1))
         );
         near(&format!("arena, {policy}, Avg Diff"), mean(policy, &moved, 20, diff), measured, 0.06);
-        let simulated = mean(policy, &moved, 5, measure::tokens_per_second);
+        let simulated = mean(policy, &moved, 5, throughput);
         near(&format!("arena, {policy}, tokens/s"), simulated, tokens, 0.035);
     }
     near("arena, rpm:5, refused", mean("rpm:5", &as_it_is, 1, refused), 919.0, 0.01);
@@ -81,7 +74,7 @@ fn the_arena_trace_comes_out_as_it_was_measured() {
 #[test]
 fn two_who_want_too_much_come_out_as_they_were_measured() {
     let workload = workload::by_name("overload").unwrap();
-    let diff = |outcomes: &[Outcome]| measure::avg_diff(outcomes, 2, 360.0, 360.0);
+    let diff = |run: &RunSummary| run.avg_diff;
     near("overload, fcfs, Avg Diff", mean("fcfs", &workload, SEEDS, diff), 439.0, 0.035);
     near("overload, vtc-fair, Avg Diff", mean("vtc-fair", &workload, SEEDS, diff), 122.0, 0.06);
     near("overload, vtc-pred-50, Avg Diff", mean("vtc-pred-50", &workload, SEEDS, diff), 11.0, 0.5);
@@ -92,15 +85,16 @@ fn two_who_want_too_much_come_out_as_they_were_measured() {
 /// was measured, and of its order.
 #[test]
 fn accumulated_gaps_come_out_as_they_were_measured() {
-    for (name, clients, gaps) in [
-        ("overload", 2, [237_738.0, 9050.0, 1789.0, 377.0]),
-        ("overload-multi", 8, [34_823.0, 3250.0, 1350.0, 762.0]),
+    for (name, gaps) in [
+        ("overload", [237_738.0, 9050.0, 1789.0, 377.0]),
+        ("overload-multi", [34_823.0, 3250.0, 1350.0, 762.0]),
     ] {
         let workload = workload::by_name(name).unwrap().lasting(600.0);
         // To the last of the 19 ticks of 600 s.
-        let gap = |outcomes: &[Outcome]| measure::gap(outcomes, clients, 541.5 + 30.0);
+        let gap = |policy, seed| summary_within(policy, &workload, seed, 541.5 + 30.0).gap.max;
         let policies = ["fcfs", "vtc-fair", "vtc-pred-50", "vtc-oracle"];
-        let simulated = policies.map(|policy| mean(policy, &workload, SEEDS, gap));
+        let simulated =
+            policies.map(|policy| (1..=SEEDS).map(|seed| gap(policy, seed)).sum::<f64>() / SEEDS as f64);
         for ((policy, simulated), measured) in policies.iter().zip(simulated).zip(gaps) {
             let within = if *policy == "fcfs" { 0.035 } else { 0.4 };
             near(&format!("{name}, {policy}, gap over 600 s"), simulated, measured, within);
@@ -115,10 +109,11 @@ fn accumulated_gaps_come_out_as_they_were_measured() {
 fn service_is_shared_by_weight() {
     let workload = workload::by_name("overload-weighted").unwrap();
     for (client, ratio) in [(1, 2.0), (2, 3.0), (3, 3.996)] {
-        let measure = |outcomes: &[Outcome]| {
-            let services = measure::services(outcomes, 4, 30.0, 360.0);
-            services[client] / services[0]
+        let since_warm_up = |run: &RunSummary, client: usize| {
+            let curve = &run.clients[client].curve;
+            curve[360] - curve[30]
         };
+        let measure = |run: &RunSummary| since_warm_up(run, client) / since_warm_up(run, 0);
         near(
             "overload-weighted, vtc-fair, to the first",
             mean("vtc-fair", &workload, SEEDS, measure),
@@ -132,14 +127,8 @@ fn service_is_shared_by_weight() {
 /// step take 5 % of the throughput of `overload` and make the 36 s of `fcfs` 47 s.
 #[test]
 fn the_quiet_client_is_spared_the_line_of_the_other() {
-    let p99 = |outcomes: &[Outcome]| {
-        let waits = measure::first_tokens(outcomes, 0);
-        waits[(0.99 * waits.len() as f64).ceil() as usize - 1]
-    };
-    let average = |outcomes: &[Outcome]| {
-        let waits = measure::first_tokens(outcomes, 0);
-        waits.iter().sum::<f64>() / waits.len() as f64
-    };
+    let p99 = |run: &RunSummary| run.clients[0].first_token.quantile(0.99).unwrap();
+    let average = |run: &RunSummary| run.clients[0].first_token.mean().unwrap();
     let increase = workload::by_name("increase").unwrap();
     near("increase, fcfs, quiet p99 first token (s)", mean("fcfs", &increase, SEEDS, p99), 48.0, 0.3);
     near(
@@ -161,8 +150,12 @@ fn the_quiet_client_is_spared_the_line_of_the_other() {
 #[test]
 fn fairness_costs_throughput_where_requests_are_very_different() {
     let workload = workload::by_name("short-long-2").unwrap();
-    let fcfs = mean("fcfs", &workload, SEEDS, measure::tokens_per_second);
-    let fair = mean("vtc-fair", &workload, SEEDS, measure::tokens_per_second);
+    let fcfs = mean("fcfs", &workload, SEEDS, throughput);
+    let fair = mean("vtc-fair", &workload, SEEDS, throughput);
     near("short-long-2, fcfs, tokens/s", fcfs, 1923.0, 0.035);
     near("short-long-2, vtc-fair, tokens/s", fair, 1671.0, 0.035);
+}
+
+fn throughput(run: &RunSummary) -> f64 {
+    run.tokens_per_s
 }

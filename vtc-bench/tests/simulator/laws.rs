@@ -8,7 +8,7 @@ use vtc_bench::simulator::{Capacity, Profile, Setup, Summary, simulate};
 use vtc_bench::workload::{self, Client, Workload};
 use vtc_core::queue::{Weight, discipline};
 
-use crate::measure;
+use crate::anchors::summary_of;
 
 fn run(setup: &Setup, workload: &Workload, seed: u64) -> (Vec<Outcome>, Summary) {
     let mut outcomes = Vec::new();
@@ -232,10 +232,7 @@ fn a_limit_by_the_minute_refuses_what_is_beyond() {
 #[test]
 fn policies_rank_by_fairness_under_overload() {
     let workload = workload::by_name("overload").unwrap();
-    let diff = |policy: &str| {
-        let (outcomes, _) = run(&Setup::new(policy.parse().unwrap()), &workload, 1);
-        measure::avg_diff(&outcomes, 2, workload.duration, workload.duration)
-    };
+    let diff = |policy: &str| summary_of(policy, &workload, 1).avg_diff;
     let ranked = ["vtc-oracle", "vtc-pred-50", "vtc-fair", "fcfs"].map(diff);
     assert!(ranked.windows(2).all(|pair| 2.0 * pair[0] < pair[1]), "{ranked:?}");
 }

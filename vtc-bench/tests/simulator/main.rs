@@ -3,5 +3,4 @@
 
 mod anchors;
 mod laws;
-mod measure;
 mod naive;
