@@ -120,7 +120,8 @@ impl<'a, C: Clock> Run<'a, C> {
                     scope.spawn(move || {
                         // The core's own random numbers are of the thread.
                         fastrand::seed(seat.rng.u64(..));
-                        let worker = Worker::new(seat, stage, is_still);
+                        let mut worker = Worker::new(seat, stage, is_still);
+                        worker.begin();
                         barrier.wait();
                         worker.run()
                     })

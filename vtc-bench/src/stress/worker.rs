@@ -75,6 +75,11 @@ impl<'a, C: Clock> Worker<'a, C> {
         Self { seat, stage, is_still, leavings, own, last_snapshot: Tick::ZERO }
     }
 
+    /// Opens the account that is its own while there are seats: under a cap the others may take them all.
+    pub fn begin(&mut self) {
+        self.read_your_writes();
+    }
+
     /// Operates until the round is over.
     pub fn run(mut self) -> Leavings<C> {
         while !self.stage.is_over.load() {
