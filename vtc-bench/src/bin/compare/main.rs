@@ -102,6 +102,9 @@ fn main() -> anyhow::Result<()> {
         true => serde_json::to_string_pretty(&comparisons)? + "\n",
         false => report::tables(&matrix, &comparisons, &options.columns),
     };
+    if !options.json {
+        eprint!("{}\n\n", report::legend(&options.columns).trim_end());
+    }
     match io::stdout().write_all(text.as_bytes()) {
         // Whoever reads only the beginning is no failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

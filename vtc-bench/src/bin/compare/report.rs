@@ -139,9 +139,17 @@ pub fn tables(matrix: &Matrix, comparisons: &[Comparison], columns: &[String]) -
                 );
                 let _ = write!(text, "{cell:>20}{mark}");
             }
+            text.truncate(text.trim_end().len());
         }
         text.push_str("\n\n");
     }
+    text.pop();
+    text
+}
+
+/// What the columns say.
+pub fn legend(columns: &[String]) -> String {
+    let mut text = String::new();
     for (_, head, meaning, _) in chosen(columns) {
         let _ = writeln!(text, "{head}: {meaning}");
     }
