@@ -103,10 +103,10 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let client = Upstream::new(&upstream_settings).client().clone();
+    let upstream = Upstream::new(&upstream_settings);
     let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
-    poller.poll(&client).await;
-    actix_web::rt::spawn(poller.run(client));
+    poller.poll(&upstream).await;
+    actix_web::rt::spawn(poller.run(upstream));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
         move || metrics.run_upkeep()

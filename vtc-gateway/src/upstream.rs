@@ -86,10 +86,28 @@ impl Upstream {
         Self { client, answer_bytes: settings.answer_bytes }
     }
 
-    /// The client itself, for the poller.
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
+    /// Asks a pod about itself: the status and the body of its answer, of which no more than `limit` bytes are read.
+    /// Head and body together may take as long as `patience`.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]: the pod is not there, broke off, answered too much or took too long.
+    pub async fn get(
+        &self,
+        url: &str,
+        path: &str,
+        patience: Duration,
+        limit: usize,
+    ) -> Result<(StatusCode, Bytes), UpstreamError> {
+        let asked = async {
+            let request = self.client.get(format!("{url}{path}")).no_decompress();
+            let mut response = request.send().await?;
+            let body = response.body().limit(limit).await.map_err(|error| cut_off(error, limit))?;
+            Ok((response.status(), body))
+        };
+        match tokio::time::timeout(patience, asked).await {
+            Ok(answer) => answer,
+            Err(_) => Err(UpstreamError::BrokenOff(format!("it did not answer within {patience:?}"))),
+        }
     }
 
     /// Sends a request and returns with the whole answer, or with the head of a stream.
@@ -111,10 +129,7 @@ impl Upstream {
             AnswerBody::Events(Box::pin(response))
         } else {
             let limit = self.answer_bytes;
-            let body = response.body().limit(limit).await.map_err(|error| match error {
-                PayloadError::Overflow => UpstreamError::TooLong { limit },
-                other => UpstreamError::BrokenOff(other.to_string()),
-            })?;
+            let body = response.body().limit(limit).await.map_err(|error| cut_off(error, limit))?;
             if breaks_off(status, response.headers(), &body) {
                 return Err(UpstreamError::BrokenOff("it broke off its answer".to_owned()));
             }
@@ -133,6 +148,13 @@ impl From<SendRequestError> for UpstreamError {
             SendRequestError::Connect(_) => Self::Away(text),
             _ => Self::BrokenOff(text),
         }
+    }
+}
+
+fn cut_off(error: PayloadError, limit: usize) -> UpstreamError {
+    match error {
+        PayloadError::Overflow => UpstreamError::TooLong { limit },
+        other => UpstreamError::BrokenOff(other.to_string()),
     }
 }
 
