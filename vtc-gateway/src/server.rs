@@ -78,13 +78,13 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let gateway =
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
-    let upstream_settings = settings.upstream;
+    let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
     let app = {
         let gateway = gateway.clone();
         move || {
             App::new()
                 .app_data(gateway.clone())
-                .app_data(Data::new(Upstream::new(&upstream_settings)))
+                .app_data(Data::new(Upstream::new(&upstream_settings, &pod_tls)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
         }
@@ -103,10 +103,10 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let client = Upstream::new(&upstream_settings).client().clone();
+    let upstream = Upstream::new(&settings.upstream, &settings.pod_tls);
     let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
-    poller.poll(&client).await;
-    actix_web::rt::spawn(poller.run(client));
+    poller.poll(&upstream).await;
+    actix_web::rt::spawn(poller.run(upstream));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
         move || metrics.run_upkeep()
