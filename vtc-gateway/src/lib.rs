@@ -26,6 +26,7 @@
 //! know nothing of HTTP.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod admission;
 mod body;
 pub mod cli;
@@ -36,11 +37,13 @@ pub mod estimate;
 pub mod explain;
 pub mod fleet;
 pub mod gateway;
+mod head;
 pub mod headers;
 pub mod identity;
 pub mod metrics;
 mod pass;
 mod proxy;
+pub mod quota;
 pub mod request;
 pub mod server;
 pub mod settings;
@@ -49,6 +52,7 @@ mod splice;
 pub mod sse;
 pub mod status;
 mod stream;
+pub mod tenant;
 mod upstream;
 pub mod usage;
 pub mod view;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
 use awc::Client;
 use futures_util::future::join_all;
 use serde::Deserialize;
@@ -50,6 +51,7 @@ impl Poller {
         let backend = |pod: &PodSetting| Backend {
             pod: Pod::new(&pod.name),
             url: pod.url.clone(),
+            authorization: pod.authorization.clone(),
             capacity: pod.capacity(),
             ready: false,
             report: Report::default(),
@@ -60,7 +62,7 @@ impl Poller {
 
     /// Asks all pods at the same time and publishes what they say.
     pub async fn poll(&mut self, client: &Client) {
-        let reports = join_all(self.backends.iter().map(|backend| ask(client, &backend.url))).await;
+        let reports = join_all(self.backends.iter().map(|backend| ask(client, backend))).await;
         for (backend, report) in self.backends.iter_mut().zip(reports) {
             let is_news = !self.has_asked || backend.ready != report.is_ok();
             backend.ready = report.is_ok();
@@ -96,10 +98,13 @@ impl Poller {
     }
 }
 
-/// What the pod at that URL says; why it is not ready, if it is not.
-async fn ask(client: &Client, url: &str) -> Result<Report, String> {
-    let request = client.get(format!("{url}/v1/models")).timeout(PATIENCE).send();
-    let mut response = request.await.map_err(|error| error.to_string())?;
+/// What that pod says; why it is not ready, if it is not.
+async fn ask(client: &Client, backend: &Backend) -> Result<Report, String> {
+    let mut request = client.get(format!("{}/v1/models", backend.url)).timeout(PATIENCE);
+    if let Some(key) = &backend.authorization {
+        request = request.insert_header((AUTHORIZATION, key.clone()));
+    }
+    let mut response = request.send().await.map_err(|error| error.to_string())?;
     match response.status() {
         StatusCode::OK => {
             let body = response.body().limit(LONGEST_LIST).await.map_err(|error| error.to_string())?;
