@@ -44,6 +44,12 @@ pub enum GatewayError {
         /// How its limits stand.
         standing: Standing,
     },
+    /// The client has more connections than is allowed.
+    #[error("you have more than the {limit} connections that are allowed: use fewer for more requests each")]
+    ManyConnections {
+        /// The limit.
+        limit: usize,
+    },
     /// The headers are longer than is allowed.
     #[error("the request's headers are longer than the {limit} bytes that are allowed")]
     LongHead {
@@ -141,6 +147,7 @@ impl GatewayError {
             Self::Unauthorized { .. } => "invalid_api_key",
             Self::NoAdminKey => "admin_key_required",
             Self::RateLimited { .. } => "rate_limit_exceeded",
+            Self::ManyConnections { .. } => "too_many_connections",
             Self::LongHead { .. } => "request_header_fields_too_large",
             Self::TooLarge { .. } => "request_too_large",
             Self::TooSlow { .. } => "request_timeout",
@@ -170,7 +177,9 @@ impl GatewayError {
         match self {
             Self::Unauthorized { .. } => "authentication_error",
             Self::NoAdminKey => "permission_error",
-            Self::QueueFull { .. } | Self::RateLimited { .. } => "rate_limit_error",
+            Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
+                "rate_limit_error"
+            }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending | Self::PodFailed(_) => "server_error",
             _ => "invalid_request_error",
         }
@@ -179,7 +188,7 @@ impl GatewayError {
     /// When it is worth to come back, in seconds, if it is.
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::NoPods | Self::Ending => Some(RETRY_SECONDS),
+            Self::NoPods | Self::Ending | Self::ManyConnections { .. } => Some(RETRY_SECONDS),
             Self::QueueFull { retry_after, .. }
             | Self::QueueTimeout { retry_after, .. }
             | Self::RateLimited { retry_after, .. } => Some(whole_seconds(*retry_after)),
@@ -237,7 +246,9 @@ impl ResponseError for GatewayError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownModel { .. } | Self::NotFound { .. } => StatusCode::NOT_FOUND,
-            Self::QueueFull { .. } | Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
         }
@@ -283,6 +294,7 @@ mod tests {
             (GatewayError::Unauthorized { presented: true }, 401),
             (GatewayError::NoAdminKey, 403),
             (GatewayError::LongHead { limit: 5 }, 431),
+            (GatewayError::ManyConnections { limit: 5 }, 429),
             (
                 GatewayError::RateLimited { reason: "x".into(), retry_after, standing: Standing::default() },
                 429,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer, Route, guard};
 use vtc_actor::{HandleConfig, TrackerHandle};
@@ -13,13 +13,14 @@ use vtc_core::Router;
 
 use crate::admin::METRICS;
 use crate::admission::Admission;
+use crate::connections::Connections;
 use crate::fleet::{FleetCell, Poller};
 use crate::gateway::Gateway;
 use crate::quota::Quotas;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
-use crate::{admin, metrics, proxy, status};
+use crate::{admin, connections, metrics, proxy, status};
 
 /// A gateway that listens. It serves once [`Serving::server`] is polled.
 pub struct Serving {
@@ -85,12 +86,16 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
     let upstream_settings = settings.upstream.clone();
+    let per_client = settings.limits.connections_per_client;
+    let counts_connections = per_client.is_some();
+    let connections = Connections::new(per_client.unwrap_or(usize::MAX), &settings.identity.proxies);
     let app = {
         let gateway = gateway.clone();
         move || {
             App::new()
                 .app_data(gateway.clone())
                 .app_data(Data::new(Upstream::new(&upstream_settings)))
+                .wrap(Condition::new(counts_connections, from_fn(connections::guard)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
         }
@@ -105,6 +110,9 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
         .shutdown_timeout(settings.grace.as_secs());
     if settings.workers > 0 {
         server = server.workers(settings.workers);
+    }
+    if counts_connections {
+        server = server.on_connect(move |connection, data| connections.accept(connection, data));
     }
     if let Some(connections) = settings.limits.connections {
         let workers = if settings.workers > 0 { settings.workers } else { available_workers() };
@@ -130,7 +138,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
 
 /// As many as the server takes unless it is told.
 fn available_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// Forgets accounts that are idle, again and again; runs until it is dropped.

@@ -60,8 +60,12 @@ pub struct Limits {
     /// The longest head of a request, in bytes of its target and its headers. Default 32 KiB. Above 128 KiB, or 96 headers,
     /// the HTTP library itself refuses, with 431 and an empty body.
     pub header_bytes: usize,
-    /// The most connections of clients at the same time; further ones wait to be accepted. Default 25,000 per worker.
+    /// The most connections of clients at the same time, rounded up to a multiple of the workers; further ones wait to be
+    /// accepted. Default 25,000 per worker.
     pub connections: Option<usize>,
+    /// The most connections of one client; what comes over further ones is refused. Trusted proxies are not counted.
+    /// Default: no limit.
+    pub connections_per_client: Option<usize>,
 }
 
 /// How pods are spoken to.
@@ -209,7 +213,8 @@ impl Limits {
         at_least_one("limits.body_bytes", self.body_bytes)?;
         above_zero("limits.body_timeout", self.body_timeout)?;
         at_least_one("limits.header_bytes", self.header_bytes)?;
-        at_least_one("limits.connections", self.connections.unwrap_or(1))
+        at_least_one("limits.connections", self.connections.unwrap_or(1))?;
+        at_least_one("limits.connections_per_client", self.connections_per_client.unwrap_or(1))
     }
 }
 
@@ -220,6 +225,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             header_bytes: 32 << 10,
             connections: None,
+            connections_per_client: None,
         }
     }
 }

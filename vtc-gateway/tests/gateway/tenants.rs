@@ -1,9 +1,12 @@
 //! How much each may: limits of tenants and of all others, through real sockets.
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::common::question::Reply;
-use crate::common::{Gateway, ScriptedPod, ask_chat, fast_pod};
+use crate::common::wire::Message;
+use crate::common::{Gateway, ScriptedPod, ask_chat, fast_pod, soon};
 
 /// Checks that it was refused by a limit, and says for how many seconds.
 fn refused(reply: &Reply) -> u64 {
@@ -150,4 +153,45 @@ async fn without_being_wanted_the_bodys_user_is_the_pods_to_read() {
     assert_eq!(gateway.ask(ask_chat().of("alice").with("user", "joe")).await.status, 200);
     assert!(gateway.tokens("alice").await > 0.0);
     assert_eq!(gateway.tokens("joe").await, 0.0);
+}
+
+const LOOK: &str = "GET /healthz HTTP/1.1\r\nhost: gateway\r\n\r\n";
+
+#[actix_web::test]
+async fn a_connection_too_many_of_a_client_is_refused_and_closed() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::configured(&[&pod], "[limits]\nconnections_per_client = 1").await;
+    let mut first = TcpStream::connect(gateway.address).await.unwrap();
+    let mut status = async || {
+        first.write_all(LOOK.as_bytes()).await.unwrap();
+        soon(Message::read(&mut first)).await.unwrap().first_line
+    };
+    assert_eq!(status().await, "HTTP/1.1 200 OK");
+    let refused = gateway.exchange_to_the_end(LOOK).await;
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("too_many_connections"), "{refused}");
+    assert_eq!(status().await, "HTTP/1.1 200 OK");
+    drop(first);
+    soon(async { while !gateway.exchange(LOOK).await.first_line.contains("200") {} }).await;
+
+    let proxied = "[limits]\nconnections_per_client = 1\n[identity]\ntrusted_proxies = [\"127.0.0.1\"]";
+    let gateway = Gateway::configured(&[&pod], proxied).await;
+    let _first = TcpStream::connect(gateway.address).await.unwrap();
+    assert!(gateway.exchange(LOOK).await.first_line.contains("200"), "it speaks for many");
+}
+
+#[actix_web::test]
+async fn connections_beyond_all_that_there_may_be_wait_for_others_to_end() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::configured(&[&pod], "[limits]\nconnections = 1").await;
+    let mut first = TcpStream::connect(gateway.address).await.unwrap();
+    let mut second = TcpStream::connect(gateway.address).await.unwrap();
+    second.write_all(LOOK.as_bytes()).await.unwrap();
+    for _ in 0..20 {
+        first.write_all(LOOK.as_bytes()).await.unwrap();
+        soon(Message::read(&mut first)).await.unwrap();
+    }
+    let nothing = second.try_read(&mut [0; 1]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    drop(first);
+    assert_eq!(soon(Message::read(&mut second)).await.unwrap().first_line, "HTTP/1.1 200 OK");
 }
