@@ -20,7 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{Method, Request, Uri};
@@ -128,13 +128,18 @@ impl Upstream {
         &self,
         url: &str,
         path: &str,
+        authorization: Option<&HeaderValue>,
         patience: Duration,
         limit: usize,
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
         let limits = Limits { first_byte: patience, idle: patience, whole: patience };
         let deadline = Instant::now() + patience;
         let origin = self.origin(url)?;
-        let request = request(&origin, Method::GET, path, Bytes::new())?;
+        let mut request = request(&origin, Method::GET, path, Bytes::new())?;
+        if let Some(key) = authorization {
+            let headers = std::iter::once((AUTHORIZATION, key.clone())).collect();
+            headers::put(&headers, request.headers_mut());
+        }
         let Begun { head, body } = self.begin(origin, request, Patience::new(limits, deadline)).await?;
         Ok((status(&head)?, body.whole(limit).await?))
     }
