@@ -4,11 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod answers;
+mod bad_answers;
 mod common;
+mod connections;
 mod demo;
 mod departures;
 mod failures;
 mod headers;
+mod pod_tls;
 mod policy;
 mod process;
 mod queue;
@@ -18,3 +21,4 @@ mod readiness;
 mod refusals;
 mod status;
 mod streams;
+mod timeouts;
