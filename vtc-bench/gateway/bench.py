@@ -63,7 +63,7 @@ def command(target, gateway):
         case "direct":
             return [FOLDER / "pod", str(POD)]
         case "gateway":
-            return [gateway, "--listen", f"127.0.0.1:{port}", "--pod", f"a={pod}"]
+            return [gateway, "serve", "--listen", f"127.0.0.1:{port}", "--pod", f"a={pod}"]
         case "haproxy":
             return ["haproxy", "-db", "-f", fill("haproxy.cfg", port)]
         case "nginx":
