@@ -104,6 +104,8 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let mut server = HttpServer::new(app)
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
+        // No event waits for the receipt of the one before it.
+        .tcp_nodelay(true)
         // A client that leaves is noticed at once, also while its pod is silent: the request's future is dropped,
         // and with it the connection to the pod. The price: one that closes only its sending side is cut off.
         .h1_allow_half_closed(false)

@@ -4,12 +4,15 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod answers;
+mod bad_answers;
 mod common;
+mod connections;
 mod demo;
 mod departures;
 mod failures;
 mod headers;
 mod identity;
+mod pod_tls;
 mod policy;
 mod process;
 mod queue;
@@ -20,3 +23,4 @@ mod refusals;
 mod status;
 mod streams;
 mod tenants;
+mod timeouts;
