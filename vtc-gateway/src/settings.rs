@@ -1,9 +1,11 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
+mod admin;
 mod identity;
 mod pod;
 mod queue;
 mod secret;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +15,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 
-pub use self::identity::{AdminSetting, IdentitySetting, KeyHashes, Network, TenantDefaults, TenantSetting};
+pub use self::admin::{AdminSetting, KeyHashes};
+pub use self::identity::{IdentitySetting, Network};
 pub use self::pod::PodSetting;
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub use self::secret::Secret;
+pub use self::tenant::{TenantDefaults, TenantSetting};
 use crate::admin::Admin;
 use crate::identity::Rules;
 use crate::tenant::Tenants;
