@@ -21,7 +21,7 @@ use crate::pass::Pass;
 use crate::request::{Endpoint, GenerationRequest};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
-use crate::upstream::{Answer, AnswerBody, EventBytes, Upstream, UpstreamError};
+use crate::upstream::{Answer, AnswerBody, PodBody, Upstream, UpstreamError};
 use crate::view::ClientView;
 use crate::{body, explain, head, identity, metrics};
 
@@ -151,9 +151,10 @@ impl Passage<'_> {
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
         let headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
+        let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         for attempt in 0.. {
-            let failure = match self.ask_one(&pass, headers.clone()).await {
+            let failure = match self.ask_one(&pass, &headers, deadline).await {
                 Ok((answer, dialect)) => return Ok(Answered { answer, dialect, pass }),
                 Err(failure) => failure,
             };
@@ -164,6 +165,11 @@ impl Passage<'_> {
                 return Err(GatewayError::PodFailed(failure.to_string()));
             }
             self.gateway.fleet().suspect();
+            if matches!(failure, UpstreamError::TimedOut(_)) {
+                // The client has waited for long, and there is no telling that another pod would be faster.
+                pass.void();
+                return Err(GatewayError::PodTimeout(failure.to_string()));
+            }
             all_are_away &= matches!(failure, UpstreamError::Away(_));
             let has_other = self.gateway.admission().move_on(&mut pass, candidate).await;
             if !has_other || attempt >= self.gateway.retries() {
@@ -177,26 +183,31 @@ impl Passage<'_> {
         Err(GatewayError::NoPods)
     }
 
-    async fn ask_one(&self, pass: &Pass, headers: HeaderMap) -> Result<(Answer, Dialect), UpstreamError> {
+    async fn ask_one(
+        &self,
+        pass: &Pass,
+        headers: &HeaderMap,
+        deadline: Instant,
+    ) -> Result<(Answer, Dialect), UpstreamError> {
         // The fleet of now: the request may have waited for a while.
         let fleet = self.gateway.fleet().load();
         let backend = fleet.backend(pass.pod());
         let backend = backend.ok_or_else(|| UpstreamError::Away("it is gone".to_owned()))?;
         let dialect = backend.report.dialect;
-        let mut headers = headers;
+        let mut headers = Cow::Borrowed(headers);
         if let Some(key) = &backend.authorization {
-            headers.insert(AUTHORIZATION, key.clone());
+            headers.to_mut().insert(AUTHORIZATION, key.clone());
         }
         let body: Bytes = self.generation.ask_usage(dialect);
         let path = self.generation.endpoint.path();
-        let answer = self.upstream.send(&backend.url, path, headers, body).await?;
+        let answer = self.upstream.send(&backend.url, path, &headers, body, deadline).await?;
         Ok((answer, dialect))
     }
 
     fn stream(
         &self,
         mut response: HttpResponseBuilder,
-        events: EventBytes,
+        events: PodBody,
         dialect: Dialect,
         pass: Pass,
     ) -> HttpResponse {

@@ -85,7 +85,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let gateway =
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
-    let upstream_settings = settings.upstream.clone();
+    let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
     let per_client = settings.limits.connections_per_client;
     let counts_connections = per_client.is_some();
     let connections = Connections::new(per_client.unwrap_or(usize::MAX), &settings.identity.proxies);
@@ -94,7 +94,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
         move || {
             App::new()
                 .app_data(gateway.clone())
-                .app_data(Data::new(Upstream::new(&upstream_settings)))
+                .app_data(Data::new(Upstream::new(&upstream_settings, &pod_tls)))
                 .wrap(Condition::new(counts_connections, from_fn(connections::guard)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
@@ -122,10 +122,10 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let client = Upstream::new(&settings.upstream).client().clone();
+    let upstream = Upstream::new(&settings.upstream, &settings.pod_tls);
     let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
-    poller.poll(&client).await;
-    actix_web::rt::spawn(poller.run(client));
+    poller.poll(&upstream).await;
+    actix_web::rt::spawn(poller.run(upstream));
     actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas())));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
