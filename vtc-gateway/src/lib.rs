@@ -16,7 +16,7 @@
 //! # What it does not do
 //!
 //! Unless it is told to queue, it spreads users over pods and knows what each was served, but a request waits in its
-//! pod when all are busy. To clients it speaks HTTP/1.1 without TLS, so keys are safe only in a network that nobody listens in.
+//! pod when all are busy. It speaks HTTP/1.1, to clients without TLS: their keys are safe only where nobody listens.
 //!
 //! # Rooms
 //!

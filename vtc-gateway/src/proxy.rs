@@ -150,8 +150,8 @@ impl Passage<'_> {
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let deadline = self.upstream.deadline();
         let headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
+        let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         for attempt in 0.. {
             let failure = match self.ask_one(&pass, &headers, deadline).await {

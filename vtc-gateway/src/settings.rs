@@ -1,10 +1,12 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
+mod admin;
 mod identity;
 mod pod;
 mod pod_tls;
 mod queue;
 mod secret;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +16,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 
-pub use self::identity::{AdminSetting, IdentitySetting, KeyHashes, Network, TenantDefaults, TenantSetting};
+pub use self::admin::{AdminSetting, KeyHashes};
+pub use self::identity::{IdentitySetting, Network};
 pub use self::pod::PodSetting;
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub use self::secret::Secret;
+pub use self::tenant::{TenantDefaults, TenantSetting};
 use crate::admin::Admin;
 use crate::identity::Rules;
 use crate::tenant::Tenants;
@@ -98,12 +102,12 @@ pub struct UpstreamSettings {
     /// How often each pod is asked for its models, and so whether it is there. Default 2 s.
     #[serde(with = "humantime_serde")]
     pub poll_interval: Duration,
-    /// TLS to pods with `https://`.
-    pub tls: PodTlsSetting,
     /// The key that pods want to see which have none of their own.
     pub api_key: Option<Secret>,
     /// The variable of the environment that holds this key.
     pub api_key_env: Option<String>,
+    /// TLS to pods with `https://`.
+    pub tls: PodTlsSetting,
 }
 
 /// The TOML file. Every field may be left out.
@@ -272,9 +276,9 @@ impl Default for UpstreamSettings {
             retries: 2,
             answer_bytes: 64 << 20,
             poll_interval: Duration::from_secs(2),
-            tls: PodTlsSetting::default(),
             api_key: None,
             api_key_env: None,
+            tls: PodTlsSetting::default(),
         }
     }
 }

@@ -119,8 +119,8 @@ impl Upstream {
         Instant::now() + self.0.limits.whole
     }
 
-    /// Asks a pod about itself: the status and the body of its answer, of which no more than `limit` bytes are read.
-    /// Head and body together may take as long as `patience`.
+    /// Asks a pod about itself, and shows it its key if it wants one: the status and the body of its answer, of which no
+    /// more than `limit` bytes are read. Head and body together may take as long as `patience`.
     ///
     /// # Errors
     /// [`UpstreamError`]: the pod is not there, broke off, answered too much or took too long.
@@ -128,7 +128,7 @@ impl Upstream {
         &self,
         url: &str,
         path: &str,
-        authorization: Option<&HeaderValue>,
+        key: Option<&HeaderValue>,
         patience: Duration,
         limit: usize,
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
@@ -136,9 +136,9 @@ impl Upstream {
         let deadline = Instant::now() + patience;
         let origin = self.origin(url)?;
         let mut request = request(&origin, Method::GET, path, Bytes::new())?;
-        if let Some(key) = authorization {
-            let headers = std::iter::once((AUTHORIZATION, key.clone())).collect();
-            headers::put(&headers, request.headers_mut());
+        if let Some(key) = key {
+            let key = [(AUTHORIZATION, key.clone())].into_iter().collect();
+            headers::put(&key, request.headers_mut());
         }
         let Begun { head, body } = self.begin(origin, request, Patience::new(limits, deadline)).await?;
         Ok((status(&head)?, body.whole(limit).await?))

@@ -99,8 +99,8 @@ impl Poller {
 
 /// What that pod says; why it is not ready, if it is not.
 async fn ask(upstream: &Upstream, backend: &Backend) -> Result<Report, String> {
-    let authorization = backend.authorization.as_ref();
-    let answer = upstream.get(&backend.url, "/v1/models", authorization, PATIENCE, LONGEST_LIST).await;
+    let key = backend.authorization.as_ref();
+    let answer = upstream.get(&backend.url, "/v1/models", key, PATIENCE, LONGEST_LIST).await;
     let (status, body) = answer.map_err(|error| error.to_string())?;
     match status {
         StatusCode::OK => {

@@ -95,6 +95,21 @@ fn tokens_are_put_right_when_a_request_ends() {
 }
 
 #[test]
+fn what_a_long_request_took_more_is_owed_from_its_end() {
+    let house = house(tokens(60), None);
+    let stay = house.enter("bob", 10).unwrap();
+    stay.begin();
+    house.clock.advance(Duration::from_secs(600));
+    stay.cost(40);
+    drop(stay);
+    assert_eq!(
+        house.quotas.standing("bob").tokens.unwrap().remaining,
+        30,
+        "what time brought beyond a minute's is gone"
+    );
+}
+
+#[test]
 fn whoever_is_not_served_pays_nothing() {
     let house = house(tokens(600), None);
     drop(house.enter("bob", 600).unwrap());

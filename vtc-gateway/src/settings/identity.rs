@@ -1,6 +1,6 @@
-//! Who asks, and what each may: the tables `[identity]`, `[[tenants]]`, `[tenant_defaults]` and `[admin]`.
+//! Who asks: the table `[identity]`, and what it makes together with the tenants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,11 @@ use serde::Deserialize;
 use vtc_core::ConfigError;
 use vtc_core::queue::Weight;
 
-use super::{Secret, SettingsError};
-use crate::admin::Admin;
+use super::{KeyHashes, SettingsError, TenantDefaults, TenantSetting};
 use crate::identity::account::{self, ANONYMOUS};
-use crate::identity::key::{KeyHash, KeyRing};
+use crate::identity::key::KeyRing;
 use crate::identity::{LONGEST_NAME, Rules, Trusted};
-use crate::tenant::{TenantLimits, Tenants, Terms};
+use crate::tenant::Tenants;
 
 /// The table `[identity]`, as it is written.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,74 +45,10 @@ pub struct IdentitySetting {
     pub keys: BTreeMap<String, KeyHashes>,
 }
 
-/// One of `[[tenants]]`, as it is written.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TenantSetting {
-    /// Its name: its account, and how users whom a trusted header names get terms of their own. `@anonymous` are all who
-    /// are nobody else.
-    pub name: String,
-    /// The hashes of its keys.
-    #[serde(default)]
-    pub key_sha256: KeyHashes,
-    /// Its share, where others have 1.
-    pub weight: Option<f64>,
-    /// The models that there are for it. Default: all.
-    #[serde(default)]
-    pub models: BTreeSet<String>,
-    /// The most of its requests that are in flight at the same time, those that wait in the queue included.
-    pub max_in_flight: Option<usize>,
-    /// The most requests per minute; as many may come at once.
-    pub requests_per_minute: Option<u32>,
-    /// The most tokens per minute, read and written; as many may come at once.
-    pub tokens_per_minute: Option<u32>,
-}
-
-/// `[tenant_defaults]`, as it is written: the terms of each account that is no tenant, and of tenants where they say nothing.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TenantDefaults {
-    /// The share of each.
-    pub weight: Option<f64>,
-    /// The models that there are for them. Default: all.
-    pub models: BTreeSet<String>,
-    /// The most requests of each that are in flight at the same time.
-    pub max_in_flight: Option<usize>,
-    /// The most requests of each per minute.
-    pub requests_per_minute: Option<u32>,
-    /// The most tokens of each per minute.
-    pub tokens_per_minute: Option<u32>,
-}
-
-/// The table `[admin]`, as it is written.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AdminSetting {
-    /// The hash of the key that opens `/v1/vtc/` and `/metrics`; more than one while keys are exchanged. Without one
-    /// whoever reaches the gateway may look.
-    pub key_sha256: KeyHashes,
-    /// Whether `/metrics` is open in spite of that. Default: no.
-    pub open_metrics: bool,
-}
-
-/// One hash, or a list of them. They are read only when the settings are checked: should a key stand there itself, the error
-/// of the file's reader would show the line.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "the 64 hexadecimal digits that `vtc-gateway key` prints, or a list of such")]
-pub enum KeyHashes {
-    /// One.
-    One(Secret),
-    /// Some, or none.
-    Many(Vec<Secret>),
-}
-
 /// A network, or one address.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Network(pub IpNet);
-
-/// The most tokens or requests per minute that may be configured: above that a limit is none.
-const MOST_PER_MINUTE: u32 = 1_000_000_000;
 
 // === impl IdentitySetting ===
 
@@ -132,6 +67,45 @@ impl IdentitySetting {
             wrong(format!("lines as alice = \"64 hexadecimal digits\" ({})", error.message()))
         })?;
         Ok(())
+    }
+
+    fn rules(self, keys: KeyRing) -> Result<Rules, ConfigError> {
+        let networks = |networks: Vec<Network>| networks.into_iter().map(|network| network.0).collect();
+        let trusted = match self.trusted_networks {
+            Some(list) => Trusted::configured(networks(list)),
+            None if keys.is_empty() => Trusted::private(),
+            None => Trusted::configured(Vec::new()),
+        };
+        let header = |name: String| {
+            name.parse::<HeaderName>()
+                .map_err(|_| ConfigError::new("identity.user_headers", name, "names of headers"))
+        };
+        let user_headers = match self.user_headers {
+            Some(names) => names.into_iter().map(header).collect::<Result<_, _>>()?,
+            None => crate::identity::USER_HEADERS.to_vec(),
+        };
+        let require_key = self.require_key.unwrap_or(!keys.is_empty());
+        if require_key && keys.is_empty() {
+            return Err(ConfigError::new("identity.require_key", true, "false, since there is no key"));
+        }
+        if self.sub_user_max_in_flight == Some(0) {
+            return Err(ConfigError::new("identity.sub_user_max_in_flight", 0, "at least 1"));
+        }
+        if self.sub_user_max_in_flight.is_some() && !self.sub_users {
+            let needed = "sub_users = true, or there are none";
+            return Err(ConfigError::new("identity.sub_user_max_in_flight", "a limit", needed));
+        }
+        Ok(Rules {
+            require_key,
+            keys,
+            user_headers,
+            trusted,
+            proxies: networks(self.trusted_proxies),
+            by_address: self.by_address,
+            sub_users: self.sub_users,
+            sub_user_max_in_flight: self.sub_user_max_in_flight,
+            forward_authorization: self.forward_authorization,
+        })
     }
 }
 
@@ -197,136 +171,6 @@ fn add_keys(keys: &mut KeyRing, tenant: &str, hashes: &KeyHashes) -> Result<(), 
         }
     }
     Ok(())
-}
-
-impl IdentitySetting {
-    fn rules(self, keys: KeyRing) -> Result<Rules, ConfigError> {
-        let networks = |networks: Vec<Network>| networks.into_iter().map(|network| network.0).collect();
-        let trusted = match self.trusted_networks {
-            Some(list) => Trusted::configured(networks(list)),
-            None if keys.is_empty() => Trusted::private(),
-            None => Trusted::configured(Vec::new()),
-        };
-        let header = |name: String| {
-            name.parse::<HeaderName>()
-                .map_err(|_| ConfigError::new("identity.user_headers", name, "names of headers"))
-        };
-        let user_headers = match self.user_headers {
-            Some(names) => names.into_iter().map(header).collect::<Result<_, _>>()?,
-            None => crate::identity::USER_HEADERS.to_vec(),
-        };
-        let require_key = self.require_key.unwrap_or(!keys.is_empty());
-        if require_key && keys.is_empty() {
-            return Err(ConfigError::new("identity.require_key", true, "false, since there is no key"));
-        }
-        if self.sub_user_max_in_flight == Some(0) {
-            return Err(ConfigError::new("identity.sub_user_max_in_flight", 0, "at least 1"));
-        }
-        if self.sub_user_max_in_flight.is_some() && !self.sub_users {
-            let needed = "sub_users = true, or there are none";
-            return Err(ConfigError::new("identity.sub_user_max_in_flight", "a limit", needed));
-        }
-        Ok(Rules {
-            require_key,
-            keys,
-            user_headers,
-            trusted,
-            proxies: networks(self.trusted_proxies),
-            by_address: self.by_address,
-            sub_users: self.sub_users,
-            sub_user_max_in_flight: self.sub_user_max_in_flight,
-            forward_authorization: self.forward_authorization,
-        })
-    }
-}
-
-// === impl TenantSetting ===
-
-impl TenantSetting {
-    fn terms(&self, others: &Terms) -> Result<Terms, ConfigError> {
-        let named = |error: ConfigError| ConfigError {
-            field: format!("{} of tenant {}", error.field, self.name),
-            ..error
-        };
-        let weight = self.weight.map(Weight::new).transpose().map_err(named)?;
-        let limits = TenantLimits {
-            max_in_flight: self.max_in_flight.or(others.limits.max_in_flight),
-            requests_per_minute: self.requests_per_minute.or(others.limits.requests_per_minute),
-            tokens_per_minute: self.tokens_per_minute.or(others.limits.tokens_per_minute),
-        };
-        check(limits).map_err(named)?;
-        let models = Some(self.models.clone()).filter(|models| !models.is_empty());
-        Ok(Terms {
-            weight: weight.unwrap_or(others.weight),
-            models: models.or_else(|| others.models.clone()),
-            limits,
-        })
-    }
-}
-
-// === impl TenantDefaults ===
-
-impl TenantDefaults {
-    fn terms(self) -> Result<Terms, ConfigError> {
-        let named =
-            |error: ConfigError| ConfigError { field: format!("tenant_defaults.{}", error.field), ..error };
-        let weight = self.weight.map(Weight::new).transpose().map_err(named)?.unwrap_or(Weight::ONE);
-        let limits = TenantLimits {
-            max_in_flight: self.max_in_flight,
-            requests_per_minute: self.requests_per_minute,
-            tokens_per_minute: self.tokens_per_minute,
-        };
-        check(limits).map_err(named)?;
-        Ok(Terms { weight, models: Some(self.models).filter(|models| !models.is_empty()), limits })
-    }
-}
-
-fn check(limits: TenantLimits) -> Result<(), ConfigError> {
-    if limits.max_in_flight == Some(0) {
-        return Err(ConfigError::new("max_in_flight", 0, "at least 1"));
-    }
-    for (field, limit) in
-        [("requests_per_minute", limits.requests_per_minute), ("tokens_per_minute", limits.tokens_per_minute)]
-    {
-        if let Some(limit) = limit.filter(|limit| !(1..=MOST_PER_MINUTE).contains(limit)) {
-            return Err(ConfigError::new(field, limit, format!("1 to {MOST_PER_MINUTE}")));
-        }
-    }
-    Ok(())
-}
-
-// === impl AdminSetting ===
-
-impl AdminSetting {
-    pub(super) fn read(&self) -> Result<Admin, ConfigError> {
-        let keys = self
-            .key_sha256
-            .read()
-            .map_err(|error| ConfigError { field: format!("admin.{}", error.field), ..error })?;
-        Ok(Admin { keys, open_metrics: self.open_metrics })
-    }
-}
-
-// === impl KeyHashes ===
-
-impl KeyHashes {
-    /// All of them.
-    ///
-    /// # Errors
-    /// One is none. It is not shown.
-    pub fn read(&self) -> Result<Vec<KeyHash>, ConfigError> {
-        let hashes = match self {
-            Self::One(hash) => std::slice::from_ref(hash),
-            Self::Many(hashes) => hashes,
-        };
-        hashes.iter().map(|hash| hash.reveal().parse()).collect()
-    }
-}
-
-impl Default for KeyHashes {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
 }
 
 // === impl Network ===
