@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use actix::Arbiter;
-use vtc_actor::dispatcher::DispatcherSnapshot;
-use vtc_actor::{Acquire, DispatcherHandle, PoolPod, Refusal};
+use vtc_actor::dispatcher::{DispatcherSnapshot, PodReport};
+use vtc_actor::{Acquire, DispatcherHandle, Refusal};
 use vtc_core::queue::Weight;
-use vtc_core::{ConfigError, Policy, RouteRequest, Router};
+use vtc_core::{Clock, ConfigError, PodTable, Policy, RouteRequest, Router};
 
 use crate::error::GatewayError;
 use crate::estimate::Estimate;
@@ -77,19 +77,25 @@ impl Admission {
                 input_tokens: estimate.input_tokens,
                 output_tokens: estimate.output_tokens,
             };
-            let ticket = self.router.route_among(service.pods, policy, &request)?;
-            return Ok(Pass::open(ticket, service.pods));
+            if let Some(probe) = service.claim() {
+                let pod = PodTable::new([Arc::clone(probe.pod())]);
+                let ticket = self.router.route_among(&pod, policy, &request)?;
+                return Ok(Pass::open(ticket, service.pods(), Some(probe)));
+            }
+            let seen = service.seen(self.router.tracker().clock().now(), fastrand::f64);
+            let ticket = self.router.route_among(&seen, policy, &request)?;
+            return Ok(Pass::open(ticket, service.pods(), None));
         };
         let permit = match queue.dispatcher.acquire(queue.acquire(candidate)).await? {
             Ok(permit) => permit,
             Err(refusal) => {
                 if let Refusal::Expired { waited, .. } = &refusal {
-                    metrics::queue_wait(service.pool, *waited);
+                    metrics::queue_wait(service.name(), *waited);
                 }
                 return Err(refusal.into());
             }
         };
-        metrics::queue_wait(service.pool, permit.grant().waited);
+        metrics::queue_wait(service.name(), permit.grant().waited);
         Ok(Pass::queued(permit))
     }
 
@@ -104,20 +110,23 @@ impl Admission {
     /// the fleet of the last time.
     pub(crate) async fn follow(&self, before: &Fleet, now: &Fleet) {
         let Some(Queue { dispatcher, .. }) = &self.queue else { return };
-        let gone = before.pools().filter(|was| now.pools().all(|is| is.pool != was.pool));
-        let gone = gone.map(|was| (was.pool, Vec::new()));
-        let there = now.pools().map(|Service { pool, pods }| {
-            let listed = pods.pods().iter().filter_map(|pod| {
-                let capacity = now.backend(pod)?.capacity;
-                Some(PoolPod::new(Arc::clone(pod), capacity))
-            });
-            (pool, listed.collect())
-        });
+        let time = self.router.tracker().clock().now();
+        let gone = before.pools().filter(|was| now.pools().all(|is| is.name() != was.name()));
+        let gone = gone.map(|was| (was.name(), Vec::new()));
+        let there = now.pools().map(|is| (is.name(), is.queue_pods(now, time).collect()));
         for (pool, pods) in gone.chain(there) {
             if dispatcher.set_pool(Arc::clone(pool), pods).await.is_err() {
                 // It ends with the gateway.
                 return;
             }
+        }
+    }
+
+    /// Has the queue know what a pod says of itself.
+    pub(crate) async fn report(&self, pod: &str, report: PodReport) {
+        if let Some(Queue { dispatcher, .. }) = &self.queue {
+            // It ends with the gateway.
+            let _ = dispatcher.report_pod(pod, report).await;
         }
     }
 
@@ -142,7 +151,7 @@ impl Queue {
         let Candidate { service, policy, user, estimate, bytes, explain } = candidate;
         let weight = user.and_then(|user| self.weights.get(user)).copied();
         Acquire {
-            pool: Arc::clone(service.pool),
+            pool: Arc::clone(service.name()),
             user: user.map(Into::into),
             weight: weight.unwrap_or(Weight::ONE),
             // The casts saturate.

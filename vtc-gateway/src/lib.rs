@@ -26,6 +26,7 @@
 //! know nothing of HTTP.
 #![forbid(unsafe_code)]
 
+mod admin;
 pub mod admission;
 mod body;
 pub mod cli;
@@ -38,6 +39,7 @@ pub mod fleet;
 pub mod gateway;
 pub mod headers;
 pub mod identity;
+mod lock;
 pub mod metrics;
 mod pass;
 mod proxy;

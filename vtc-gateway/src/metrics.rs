@@ -11,6 +11,9 @@ pub use self::sight::Sight;
 
 const REQUESTS: &str = "vtc_gateway_requests_total";
 const RETRIES: &str = "vtc_gateway_retries_total";
+const RETRIES_REFUSED: &str = "vtc_gateway_retries_refused_total";
+const BREAKERS: &str = "vtc_gateway_breaker_openings_total";
+const DISCOVERY: &str = "vtc_gateway_discovery_failures_total";
 const TOKENS: &str = "vtc_gateway_tokens_total";
 const HEAD: &str = "vtc_gateway_time_to_head_seconds";
 const QUEUE_WAIT: &str = "vtc_gateway_queue_wait_seconds";
@@ -68,6 +71,18 @@ fn describe() {
         RETRIES,
         "Requests given to another pod because the first failed before it answered"
     );
+    metrics::describe_counter!(
+        RETRIES_REFUSED,
+        "Requests that were not given to another pod, because of late too many were: they failed"
+    );
+    metrics::describe_counter!(
+        BREAKERS,
+        "How often a pod got no more requests because it failed those it got"
+    );
+    metrics::describe_counter!(
+        DISCOVERY,
+        "How often a source of pods could not be read, by source: file or dns. What it said before counted"
+    );
     metrics::describe_counter!(TOKENS, "Tokens that pods reported in usage, by direction");
     metrics::describe_histogram!(
         HEAD,
@@ -88,6 +103,21 @@ pub fn request(endpoint: &'static str, status: u16) {
 /// A request goes to another pod.
 pub fn retry() {
     metrics::counter!(RETRIES).increment(1);
+}
+
+/// A request does not go to another pod: there is no room for it in the budget.
+pub fn retry_refused() {
+    metrics::counter!(RETRIES_REFUSED).increment(1);
+}
+
+/// A pod's breaker has opened.
+pub fn breaker_opened() {
+    metrics::counter!(BREAKERS).increment(1);
+}
+
+/// A source of pods could not be read.
+pub fn discovery_failed(source: &'static str) {
+    metrics::counter!(DISCOVERY, "source" => source).increment(1);
 }
 
 /// A pod reported usage.

@@ -6,14 +6,20 @@ use vtc_actor::Permit;
 use vtc_actor::dispatcher::Grant;
 use vtc_core::{Pod, PodTable, Ticket, Usage};
 
+use crate::fleet::{Probe, Vitals};
+
 /// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
 /// charges what was delivered.
 #[must_use = "dropping a pass gives up its request"]
-pub(crate) struct Pass(Kind);
+pub(crate) struct Pass {
+    kind: Kind,
+    /// Who is told how the pod does, once it has been asked.
+    vitals: Option<Arc<Vitals>>,
+}
 
 enum Kind {
     /// There is no queue.
-    Open { ticket: Ticket, untried: PodTable },
+    Open { ticket: Ticket, untried: PodTable, probe: Option<Probe> },
     /// It comes from the queue, which wants to know what becomes of it.
     Queued { permit: Box<Permit>, tried: Vec<String> },
 }
@@ -21,19 +27,43 @@ enum Kind {
 // === impl Pass ===
 
 impl Pass {
-    /// The pass of a request that did not have to wait. `pods`: those that could have served it.
-    pub(crate) fn open(ticket: Ticket, pods: &PodTable) -> Self {
-        Self(Kind::Open { ticket, untried: pods.clone() })
+    /// The pass of a request that did not have to wait. `pods`: those that could have served it. `probe`: the place that
+    /// it has on a pod whose breaker is half open.
+    pub(crate) fn open(ticket: Ticket, pods: &PodTable, probe: Option<Probe>) -> Self {
+        Self::of(Kind::Open { ticket, untried: pods.clone(), probe })
     }
 
     /// The pass of a request whose turn has come.
     pub(crate) fn queued(permit: Permit) -> Self {
-        Self(Kind::Queued { permit: Box::new(permit), tried: Vec::new() })
+        Self::of(Kind::Queued { permit: Box::new(permit), tried: Vec::new() })
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, vitals: None }
+    }
+
+    /// Its pod is asked: these shall know how it does.
+    pub(crate) fn asks(&mut self, vitals: &Arc<Vitals>) {
+        self.vitals = Some(Arc::clone(vitals));
+    }
+
+    /// The pod has answered, well or not.
+    pub(crate) fn pod_answered(&self, well: bool) {
+        if let Some(vitals) = &self.vitals {
+            if well { vitals.succeeded() } else { vitals.failed(false) }
+        }
+    }
+
+    /// The pod has not answered; `is_away`: nobody is there.
+    pub(crate) fn pod_failed(&self, is_away: bool) {
+        if let Some(vitals) = &self.vitals {
+            vitals.failed(is_away);
+        }
     }
 
     /// The pod that the request goes to.
     pub(crate) fn pod(&self) -> &Pod {
-        match &self.0 {
+        match &self.kind {
             Kind::Open { ticket, .. } => ticket.pod(),
             Kind::Queued { permit, .. } => permit.pod(),
         }
@@ -41,7 +71,7 @@ impl Pass {
 
     /// How it came out of the queue; `None` if there is none.
     pub(crate) fn grant(&self) -> Option<&Grant> {
-        match &self.0 {
+        match &self.kind {
             Kind::Open { .. } => None,
             Kind::Queued { permit, .. } => Some(permit.grant()),
         }
@@ -50,8 +80,10 @@ impl Pass {
     /// To another pod, one that it has not been to. `choose` is asked where there is no queue that knows more. Says
     /// whether there is one.
     pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
-        match &mut self.0 {
-            Kind::Open { ticket, untried } => {
+        self.vitals = None;
+        match &mut self.kind {
+            Kind::Open { ticket, untried, probe } => {
+                *probe = None;
                 *untried = untried.without(ticket.pod());
                 let next = choose(untried);
                 next.as_ref().inspect(|next| ticket.move_to(next)).is_some()
@@ -66,7 +98,7 @@ impl Pass {
 
     /// So much has flowed so far, input and output. Never lowers what was said before.
     pub(crate) fn progress(&self, input_tokens: u64, output_tokens: u64) {
-        match &self.0 {
+        match &self.kind {
             Kind::Open { ticket, .. } => {
                 // An error would mean a number that is not finite; these are whole numbers.
                 let _ = ticket.progress(input_tokens as f64, output_tokens as f64);
@@ -77,7 +109,7 @@ impl Pass {
 
     /// The request has ended and cost that much.
     pub(crate) fn settle(self, usage: Usage) {
-        match self.0 {
+        match self.kind {
             Kind::Open { ticket, .. } => {
                 // As above: never an error.
                 let _ = ticket.settle(usage.input as f64, usage.output as f64);
@@ -88,7 +120,7 @@ impl Pass {
 
     /// The request has ended, and nobody said what it cost: what was delivered, or else what was estimated.
     pub(crate) fn close(self) {
-        match self.0 {
+        match self.kind {
             Kind::Open { ticket, .. } => {
                 ticket.close();
             }
@@ -98,7 +130,7 @@ impl Pass {
 
     /// The request was not served: it costs nothing.
     pub(crate) fn void(self) {
-        match self.0 {
+        match self.kind {
             Kind::Open { ticket, .. } => {
                 let _ = ticket.settle(0.0, 0.0);
             }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -16,7 +17,7 @@ use crate::gateway::Gateway;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
-use crate::{metrics, proxy, status};
+use crate::{admin, metrics, proxy, status};
 
 /// A gateway that listens. It serves once [`Serving::server`] is polled.
 pub struct Serving {
@@ -36,6 +37,9 @@ pub enum StartError {
     /// A setting is not allowed.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The file of pods is broken.
+    #[error("the file of pods: {0}")]
+    Pods(#[source] SettingsError),
     /// It cannot listen there.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -72,9 +76,11 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     // core directly.
     let tracker =
         TrackerHandle::start(Arc::clone(&router), HandleConfig::default()).map_err(SettingsError::from)?;
+    let clock = *router.tracker().clock();
     let admission = Admission::start(router, settings.queue.clone()).map_err(SettingsError::from)?;
     let admission = Arc::new(admission);
-    let fleet = Arc::new(FleetCell::default());
+    let (fleet, news) = FleetCell::new(clock, settings.health.retry_budget);
+    let fleet = Arc::new(fleet);
     let gateway =
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
@@ -103,9 +109,9 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let upstream = Upstream::new(&upstream_settings);
-    let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
-    poller.poll(&upstream).await;
+    let upstream = Rc::new(Upstream::new(&upstream_settings));
+    let mut poller = Poller::new(settings, fleet, news, admission);
+    poller.begin(&upstream).await.map_err(StartError::Pods)?;
     actix_web::rt::spawn(poller.run(upstream));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
@@ -127,6 +133,10 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/models", look().to(status::models))
         .route("/v1/vtc/users", look().to(status::users))
         .route("/v1/vtc/pods", look().to(status::pods))
+        .route("/v1/vtc/pods/{pod}", web::put().to(admin::put))
+        .route("/v1/vtc/pods/{pod}", web::delete().to(admin::remove))
+        .route("/v1/vtc/pods/{pod}/drain", web::post().to(admin::drain))
+        .route("/v1/vtc/pods/{pod}/undrain", web::post().to(admin::undrain))
         .route("/v1/vtc/queues", look().to(status::queues))
         .route("/healthz", look().to(status::healthz))
         .route("/metrics", look().to(status::prometheus));

@@ -1,5 +1,7 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
+mod discovery;
+mod health;
 mod pod;
 mod queue;
 #[cfg(test)]
@@ -11,7 +13,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 
-pub use self::pod::PodSetting;
+pub(crate) use self::discovery::read_pods;
+pub use self::discovery::{DiscoverySetting, DnsSetting};
+pub use self::health::{BreakerSetting, HealthSetting, RetryBudgetSetting};
+pub use self::pod::{PodRules, PodSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 
 /// Everything the gateway is told, checked.
@@ -19,8 +24,14 @@ pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The pods: at least one, ordered by name.
+    /// The pods that are always there, ordered by name: at least one, unless others may be discovered.
     pub pods: Vec<PodSetting>,
+    /// Where further pods come from.
+    pub discovery: DiscoverySetting,
+    /// What holds for all of them.
+    pub pod_rules: PodRules,
+    /// When they are trusted.
+    pub health: HealthSetting,
     /// How requests wait for a pod with room; `None`: they do not, and go to a pod at once.
     pub queue: Option<Queue>,
     /// The core's configuration, with the policy for requests that name none.
@@ -77,6 +88,10 @@ pub struct SettingsFile {
     pub grace: Option<Duration>,
     /// The pods.
     pub pods: Vec<PodSetting>,
+    /// Where further pods come from.
+    pub discovery: DiscoverySetting,
+    /// When pods are trusted.
+    pub health: HealthSetting,
     /// Whether and how requests wait for a pod with room.
     pub queue: QueueSetting,
     /// The window, the weights of tokens, the bounds.
@@ -98,6 +113,9 @@ pub enum SettingsError {
     /// The file is not what is expected, with the place and what would be.
     #[error("the configuration file cannot be read: {0}")]
     File(#[from] toml::de::Error),
+    /// The file of pods cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// Where the gateway listens unless it is told otherwise.
@@ -123,10 +141,20 @@ impl Settings {
         file.limits.check()?;
         file.upstream.check()?;
         let pods = pod::checked(file.pods)?;
-        let (queue, pods) = file.queue.read(pods, vtc.tracker.weights)?;
+        if pods.is_empty() && !file.discovery.allows_none() {
+            let allowed = "at least one, as --pod NAME=http://HOST:PORT";
+            return Err(ConfigError::new("pods", "none", allowed).into());
+        }
+        file.health.check()?;
+        let (queue, pod_rules) = file.queue.read(vtc.tracker.weights)?;
+        let pods = pods.into_iter().map(|pod| pod_rules.complete(pod)).collect::<Result<_, _>>()?;
+        file.discovery.check(&pod_rules)?;
         Ok(Self {
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
             pods,
+            discovery: file.discovery,
+            pod_rules,
+            health: file.health,
             queue,
             vtc,
             limits: file.limits,

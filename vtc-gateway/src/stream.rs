@@ -116,6 +116,7 @@ impl MeteredStream {
 
     fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &dyn std::fmt::Display) {
         tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its stream");
+        pass.pod_failed(false);
         pass.close();
         let error = openai_error("the pod broke off its answer", "server_error", "pod_failed", None);
         // The blank line before it ends an event that came in part.
