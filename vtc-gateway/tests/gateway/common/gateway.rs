@@ -72,6 +72,27 @@ impl Gateway {
         Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
 
+    /// What an admin sends.
+    pub async fn order(&self, method: &str, path: &str, body: &str) -> Reply {
+        let request = self.client.request(method.parse().unwrap(), self.url(path)).send_body(body.to_owned());
+        let mut response = soon(request).await.unwrap();
+        let body = soon(response.body()).await.unwrap();
+        Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+
+    /// What it tells of the pod of that name.
+    pub async fn pod(&self, name: &str) -> Value {
+        let pods = self.get_json("/v1/vtc/pods").await;
+        let pods = pods["pods"].as_array().unwrap();
+        pods.iter().find(|pod| pod["pod"] == name).cloned().unwrap_or_default()
+    }
+
+    /// Waits until it tells that of the pod of that name.
+    pub async fn until_pod(&self, name: &str, member: &str, value: impl Into<Value>) {
+        let value = value.into();
+        soon(async { while self.pod(name).await[member] != value {} }).await;
+    }
+
     pub async fn get_json(&self, path: &str) -> Value {
         self.get(path).await.json()
     }
