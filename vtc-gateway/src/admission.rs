@@ -1,6 +1,6 @@
 //! When does a request go: at once, or when a pod has room and nobody comes before its user.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use vtc_core::{Clock, ConfigError, PodTable, Policy, RouteRequest, Router};
 
 use crate::error::GatewayError;
 use crate::estimate::Estimate;
-use crate::fleet::{Fleet, Service};
+use crate::fleet::{ANY_MODEL, Fleet, Service};
 use crate::metrics;
 use crate::pass::Pass;
 use crate::settings;
@@ -111,14 +111,19 @@ impl Admission {
     pub(crate) async fn follow(&self, before: &Fleet, now: &Fleet) {
         let Some(Queue { dispatcher, .. }) = &self.queue else { return };
         let time = self.router.tracker().clock().now();
-        let gone = before.pools().filter(|was| now.pools().all(|is| is.name() != was.name()));
-        let gone = gone.map(|was| (was.name(), Vec::new()));
-        let there = now.pools().map(|is| (is.name(), is.queue_pods(now, time).collect()));
-        for (pool, pods) in gone.chain(there) {
-            if dispatcher.set_pool(Arc::clone(pool), pods).await.is_err() {
-                // It ends with the gateway.
-                return;
-            }
+        let names: HashSet<_> = now.pools().map(|is| is.name()).collect();
+        // What is not done of this is not needed any more: the dispatcher ends with the gateway.
+        for was in before.pools().filter(|was| !names.contains(was.name())) {
+            let pool = Arc::clone(was.name());
+            // Of a model a pod that is away says that it is known still; nobody says it of those that list none.
+            let _ = if &*pool == ANY_MODEL {
+                dispatcher.set_pool(pool, []).await
+            } else {
+                dispatcher.forget_pool(pool).await
+            };
+        }
+        for is in now.pools() {
+            let _ = dispatcher.set_pool(Arc::clone(is.name()), is.queue_pods(now, time)).await;
         }
     }
 

@@ -43,6 +43,9 @@ use crate::error::GatewayError;
 use crate::lock::Lock;
 use crate::settings::RetryBudgetSetting;
 
+/// The name of the pool of the pods that list no models.
+pub(crate) const ANY_MODEL: &str = "*";
+
 /// All pods at one moment.
 #[derive(Debug, Default)]
 pub struct Fleet {
@@ -107,7 +110,7 @@ impl Fleet {
         };
         let listed = backends.iter().flat_map(Backend::model_ids);
         let by_model = listed.map(|id| (id.into(), serving(Some(id)))).collect();
-        Self { open: ("*".into(), serving(None)), by_model, backends, troubles: Vec::new() }
+        Self { open: (ANY_MODEL.into(), serving(None)), by_model, backends, troubles: Vec::new() }
     }
 
     /// The same, with what does not work about finding pods.
@@ -250,6 +253,8 @@ impl FleetCell {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -326,6 +331,35 @@ mod tests {
         let in_queue: Vec<_> = service.queue_pods(&fleet, Tick::ZERO).collect();
         let in_queue: Vec<_> = in_queue.iter().map(|it| (it.pod.name(), it.capacity.max_running)).collect();
         assert_eq!(in_queue, [("c", None), ("d", Some(1))], "half open it gets one at a time");
+    }
+
+    #[test]
+    fn a_decision_sees_a_pod_with_the_probability_of_its_share() {
+        let ramp = Some(Ramp::new(Tick::ZERO, Duration::from_secs(10)));
+        let capacity = Capacity { max_tokens: Some(1000), ..Capacity::of_requests(8) };
+        let of = |name, ramp| Backend { ramp, capacity, ..with_breaker(name, BreakerState::Closed) };
+        let fleet = Fleet::new(vec![of("a", None), of("b", ramp)]);
+        let service = fleet.serving("x").unwrap();
+        let seen = |seconds, dice| {
+            let pods = service.seen(Tick::after_origin(Duration::from_secs(seconds)), || dice);
+            pods.pods().iter().map(|pod| pod.name().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!([seen(0, 0.09), seen(0, 0.11)], [vec!["a", "b"], vec!["a"]]);
+        assert_eq!([seen(5, 0.49), seen(5, 0.51)], [vec!["a", "b"], vec!["a"]]);
+        assert_eq!(seen(10, 0.999), ["a", "b"]);
+        // In the queue it is its capacity that grows.
+        let given = |seconds| {
+            let pods = service.queue_pods(&fleet, Tick::after_origin(Duration::from_secs(seconds)));
+            pods.map(|it| (it.capacity.max_running, it.capacity.max_tokens)).last().unwrap()
+        };
+        assert_eq!(
+            [0, 5, 10].map(given),
+            [(Some(1), Some(100)), (Some(4), Some(500)), (Some(8), Some(1000))]
+        );
+
+        let alone = Fleet::new(vec![of("b", ramp)]);
+        let pods = alone.serving("x").unwrap().seen(Tick::ZERO, || 0.999);
+        assert_eq!(pods.pods().len(), 1, "somebody has to be seen");
     }
 
     #[test]

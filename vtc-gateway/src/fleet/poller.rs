@@ -42,6 +42,9 @@ pub struct Poller {
     published: Tick,
     /// Whether requests are to go otherwise than the published fleet says.
     has_changed: bool,
+    /// The pods that are new in it, maybe: the queue, which hears nothing of pods that it does not know, has to be told what
+    /// they said.
+    fresh: Vec<Box<str>>,
 }
 
 /// How long the start waits for a name to be resolved.
@@ -74,6 +77,7 @@ impl Poller {
             next_round: Tick::ZERO,
             published: Tick::ZERO,
             has_changed: true,
+            fresh: Vec::new(),
         }
     }
 
@@ -167,7 +171,10 @@ impl Poller {
             }
             News::Recovered { pod } => self.has_changed |= self.roster.recovered(now, &pod),
             News::Checked { pod, url, outcome } => {
-                self.has_changed |= self.roster.checked(now, &pod, &url, outcome);
+                if self.roster.checked(now, &pod, &url, outcome) {
+                    self.has_changed = true;
+                    self.fresh.push(pod);
+                }
             }
             News::Scraped { pod, url, load } => {
                 if self.roster.scraped(now, &pod, &url, load) {
@@ -253,6 +260,11 @@ impl Poller {
         let fleet = self.roster.fleet(self.published).with_troubles(self.sources.troubles());
         // The queue first: whoever finds a model in the fleet shall find its pool.
         self.admission.follow(&self.cell.load(), &fleet).await;
+        for pod in self.fresh.drain(..) {
+            if let Some(load) = self.roster.load(&pod) {
+                self.admission.report(&pod, load.report()).await;
+            }
+        }
         self.cell.current.store(Arc::new(fleet));
     }
 }

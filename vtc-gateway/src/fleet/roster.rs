@@ -161,15 +161,18 @@ impl Roster {
         }
     }
 
-    /// A pod was asked for its metrics at that URL. Says whether the queue has to know: also if it was told the same, since
-    /// it hears nothing of pods that are not ready.
+    /// A pod was asked for its metrics at that URL. Says whether what it says is new.
     pub(super) fn scraped(&mut self, now: Tick, name: &str, url: &str, load: Option<PodLoad>) -> bool {
         let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.setting.url == url) else {
             return false;
         };
         entry.scrape = if load.is_some() { now } else { now.saturating_add(SCRAPE_AGAIN) };
-        let is_new = entry.vitals.set_load(load);
-        is_new || load.is_some()
+        entry.vitals.set_load(load)
+    }
+
+    /// What the pod of that name last said of its load.
+    pub(super) fn load(&self, name: &str) -> Option<Arc<PodLoad>> {
+        self.entries.get(name)?.vitals.load()
     }
 
     /// A request failed there; its breaker knows.

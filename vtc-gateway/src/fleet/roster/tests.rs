@@ -167,7 +167,7 @@ fn a_pod_that_offers_no_metrics_is_left_alone_for_a_while() {
     };
     let load = PodLoad { running: Some(1), ..PodLoad::default() };
     assert!(scrapes(0, Some(load)));
-    assert!(scrapes(2, Some(load)));
+    assert!(!scrapes(2, Some(load)), "nothing new");
     assert!(scrapes(4, None), "what it said does not hold any more");
     assert!(!scrapes(303, Some(load)), "not asked");
     assert!(scrapes(304, Some(load)));
