@@ -72,6 +72,9 @@ pub enum GatewayError {
     /// The last pod that was asked, maybe after others, did not bring its answer to an end.
     #[error("no pod answered; the last one that was asked: {0}")]
     PodFailed(String),
+    /// The pod takes longer than it may, and nothing of its answer has gone to the client.
+    #[error("the pod was given up: {0}")]
+    PodTimeout(String),
     /// There is nothing at this path, or not by this method.
     #[error("there is nothing at {method} {path}")]
     NotFound {
@@ -116,6 +119,7 @@ impl GatewayError {
             Self::QueueTimeout { .. } => "queue_timeout",
             Self::Ending => "gateway_ending",
             Self::PodFailed(_) => "pod_failed",
+            Self::PodTimeout(_) => "pod_timeout",
             Self::NotFound { .. } => "not_found",
         }
     }
@@ -134,7 +138,8 @@ impl GatewayError {
     const fn kind(&self) -> &'static str {
         match self {
             Self::QueueFull { .. } => "rate_limit_error",
-            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending | Self::PodFailed(_) => "server_error",
+            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => "server_error",
+            Self::PodFailed(_) | Self::PodTimeout(_) => "server_error",
             _ => "invalid_request_error",
         }
     }
@@ -197,6 +202,7 @@ impl ResponseError for GatewayError {
             Self::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
+            Self::PodTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -238,6 +244,7 @@ mod tests {
             (full, 429),
             (late, 503),
             (GatewayError::PodFailed("refused".into()), 502),
+            (GatewayError::PodTimeout("late".into()), 504),
             (GatewayError::NotFound { method: "GET".into(), path: "/x".into() }, 404),
         ];
         for (error, status) in cases {

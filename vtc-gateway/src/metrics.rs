@@ -14,6 +14,7 @@ const RETRIES: &str = "vtc_gateway_retries_total";
 const RETRIES_REFUSED: &str = "vtc_gateway_retries_refused_total";
 const BREAKERS: &str = "vtc_gateway_breaker_openings_total";
 const DISCOVERY: &str = "vtc_gateway_discovery_failures_total";
+const RECONNECTS: &str = "vtc_gateway_reconnects_total";
 const TOKENS: &str = "vtc_gateway_tokens_total";
 const HEAD: &str = "vtc_gateway_time_to_head_seconds";
 const QUEUE_WAIT: &str = "vtc_gateway_queue_wait_seconds";
@@ -83,6 +84,10 @@ fn describe() {
         DISCOVERY,
         "How often a source of pods could not be read, by source: file or dns. What it said before counted"
     );
+    metrics::describe_counter!(
+        RECONNECTS,
+        "Requests sent once more to the same pod, because it had closed the connection that they were to use again"
+    );
     metrics::describe_counter!(TOKENS, "Tokens that pods reported in usage, by direction");
     metrics::describe_histogram!(
         HEAD,
@@ -118,6 +123,11 @@ pub fn breaker_opened() {
 /// A source of pods could not be read.
 pub fn discovery_failed(source: &'static str) {
     metrics::counter!(DISCOVERY, "source" => source).increment(1);
+}
+
+/// A request goes to the same pod again, on a fresh connection.
+pub fn reconnect() {
+    metrics::counter!(RECONNECTS).increment(1);
 }
 
 /// A pod reported usage.

@@ -20,7 +20,7 @@ use crate::pass::Pass;
 use crate::request::{Endpoint, GenerationRequest};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
-use crate::upstream::{Answer, AnswerBody, EventBytes, Upstream, UpstreamError};
+use crate::upstream::{Answer, AnswerBody, PodBody, Upstream, UpstreamError};
 use crate::view::ClientView;
 use crate::{body, explain, identity, metrics};
 
@@ -135,10 +135,11 @@ impl Passage<'_> {
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
         let headers = to_pod(self.client.headers(), self.request_id);
+        let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         self.gateway.fleet().count_request();
         for attempt in 0.. {
-            let failure = match self.ask_one(&mut pass, headers.clone()).await {
+            let failure = match self.ask_one(&mut pass, &headers, deadline).await {
                 Ok((answer, dialect)) => {
                     pass.pod_answered(!is_failure(answer.status));
                     return Ok(Answered { answer, dialect, pass });
@@ -154,6 +155,11 @@ impl Passage<'_> {
             }
             let is_away = matches!(failure, UpstreamError::Away(_));
             pass.pod_failed(is_away);
+            if matches!(failure, UpstreamError::TimedOut(_)) {
+                // The client has waited for long, and there is no telling that another pod would be faster.
+                pass.void();
+                return Err(GatewayError::PodTimeout(failure.to_string()));
+            }
             all_are_away &= is_away;
             let has_other = self.gateway.admission().move_on(&mut pass, candidate).await;
             if !has_other || attempt >= self.gateway.retries() {
@@ -172,7 +178,12 @@ impl Passage<'_> {
         Err(GatewayError::NoPods)
     }
 
-    async fn ask_one(&self, pass: &mut Pass, headers: HeaderMap) -> Result<(Answer, Dialect), UpstreamError> {
+    async fn ask_one(
+        &self,
+        pass: &mut Pass,
+        headers: &HeaderMap,
+        deadline: Instant,
+    ) -> Result<(Answer, Dialect), UpstreamError> {
         // The fleet of now: the request may have waited for a while.
         let fleet = self.gateway.fleet().load();
         let backend = fleet.backend(pass.pod());
@@ -181,14 +192,14 @@ impl Passage<'_> {
         let dialect = backend.report.dialect;
         let body: Bytes = self.generation.ask_usage(dialect);
         let path = self.generation.endpoint.path();
-        let answer = self.upstream.send(&backend.url, path, headers, body).await?;
+        let answer = self.upstream.send(&backend.url, path, headers, body, deadline).await?;
         Ok((answer, dialect))
     }
 
     fn stream(
         &self,
         mut response: HttpResponseBuilder,
-        events: EventBytes,
+        events: PodBody,
         dialect: Dialect,
         pass: Pass,
     ) -> HttpResponse {

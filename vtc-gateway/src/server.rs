@@ -84,13 +84,13 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let gateway =
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
-    let upstream_settings = settings.upstream;
+    let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
     let app = {
         let gateway = gateway.clone();
         move || {
             App::new()
                 .app_data(gateway.clone())
-                .app_data(Data::new(Upstream::new(&upstream_settings)))
+                .app_data(Data::new(Upstream::new(&upstream_settings, &pod_tls)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
         }
@@ -109,7 +109,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let upstream = Rc::new(Upstream::new(&upstream_settings));
+    let upstream = Rc::new(Upstream::new(&settings.upstream, &settings.pod_tls));
     let mut poller = Poller::new(settings, fleet, news, admission);
     poller.begin(&upstream).await.map_err(StartError::Pods)?;
     actix_web::rt::spawn(poller.run(upstream));
