@@ -41,6 +41,7 @@ pub mod gateway;
 mod head;
 pub mod headers;
 pub mod identity;
+mod lock;
 pub mod metrics;
 mod pass;
 mod proxy;
