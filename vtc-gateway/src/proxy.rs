@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use actix_web::http::Version;
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use bytes::Bytes;
@@ -16,13 +16,14 @@ use crate::error::GatewayError;
 use crate::estimate::Estimate;
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
+use crate::identity::Identity;
 use crate::pass::Pass;
 use crate::request::{Endpoint, GenerationRequest};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
 use crate::upstream::{Answer, AnswerBody, PodBody, Upstream, UpstreamError};
 use crate::view::ClientView;
-use crate::{body, explain, identity, metrics};
+use crate::{body, explain, head, identity, metrics};
 
 /// A request under way: what was decided about it.
 struct Passage<'a> {
@@ -31,7 +32,8 @@ struct Passage<'a> {
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
     policy: &'a dyn Policy,
-    user: Option<Cow<'a, str>>,
+    identity: Identity<'a>,
+    sub_user: Option<Cow<'a, str>>,
     generation: GenerationRequest<'a>,
     estimate: Estimate,
     bytes: usize,
@@ -72,14 +74,26 @@ async fn serve(
     upstream: &Upstream,
     request_id: &HeaderValue,
 ) -> Result<HttpResponse, GatewayError> {
+    head::check(client, gateway.limits().header_bytes)?;
+    let identity = gateway.identify(client)?;
     let policy = gateway.policy(client.headers())?;
-    let user = identity::user(client.headers())?;
     let body = body::read(client, payload, gateway.limits()).await?;
     let generation = GenerationRequest::read(endpoint, &body)?;
     let estimate = Estimate::of(&generation, gateway.estimator());
     let bytes = body.len();
-    let passage =
-        Passage { gateway, upstream, client, request_id, policy, user, generation, estimate, bytes };
+    let sub_user = if gateway.identity().sub_users { identity::sub_user(&body)? } else { None };
+    let passage = Passage {
+        gateway,
+        upstream,
+        client,
+        request_id,
+        policy,
+        identity,
+        sub_user,
+        generation,
+        estimate,
+        bytes,
+    };
     passage.go().await
 }
 
@@ -89,15 +103,21 @@ impl Passage<'_> {
     async fn go(self) -> Result<HttpResponse, GatewayError> {
         let begun = Instant::now();
         let fleet = self.gateway.fleet().load();
+        let account = &*self.identity.account;
+        let terms = self.gateway.tenants().of(account);
         let candidate = Candidate {
-            service: fleet.serving(&self.generation.model)?,
+            service: terms.serving(&fleet, &self.generation.model)?,
             policy: self.policy,
-            user: self.user.as_deref(),
+            user: account,
+            weight: terms.weight,
             estimate: self.estimate,
             bytes: self.bytes,
             explain: explain::is_wanted(self.client.headers()),
         };
-        let pass = self.gateway.admission().admit(&candidate).await?;
+        let quotas = self.gateway.quotas();
+        let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
+        let standing = quotas.standing(account);
+        let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
         tracing::debug!(
@@ -114,6 +134,7 @@ impl Passage<'_> {
         response.insert_header((ROUTING_STRATEGY, self.policy.name()));
         // A pod's name is checked to be fit for a header when it is configured.
         response.insert_header((TARGET_POD, pass.pod().name()));
+        standing.tell(&mut response);
         if candidate.explain {
             explain::tell(&pass, self.policy.name(), &mut response);
         }
@@ -129,7 +150,7 @@ impl Passage<'_> {
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let headers = to_pod(self.client.headers(), self.request_id);
+        let headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         for attempt in 0.. {
@@ -173,9 +194,13 @@ impl Passage<'_> {
         let backend = fleet.backend(pass.pod());
         let backend = backend.ok_or_else(|| UpstreamError::Away("it is gone".to_owned()))?;
         let dialect = backend.report.dialect;
+        let mut headers = Cow::Borrowed(headers);
+        if let Some(key) = &backend.authorization {
+            headers.to_mut().insert(AUTHORIZATION, key.clone());
+        }
         let body: Bytes = self.generation.ask_usage(dialect);
         let path = self.generation.endpoint.path();
-        let answer = self.upstream.send(&backend.url, path, headers, body, deadline).await?;
+        let answer = self.upstream.send(&backend.url, path, &headers, body, deadline).await?;
         Ok((answer, dialect))
     }
 

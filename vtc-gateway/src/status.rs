@@ -72,10 +72,17 @@ struct Pod<'a> {
     models: Vec<&'a str>,
 }
 
-/// `GET /v1/models`: the models of all ready pods.
-pub async fn models(gateway: Data<Gateway>) -> HttpResponse {
+/// `GET /v1/models`: the models of all ready pods that whoever asks may use.
+pub async fn models(client: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    let account = match gateway.identify(&client) {
+        Ok(identity) => identity.account,
+        Err(error) => return error.error_response(),
+    };
+    let terms = gateway.tenants().of(&account);
     let fleet = gateway.fleet().load();
-    HttpResponse::Ok().json(json!({ "object": "list", "data": fleet.models() }))
+    let mut models = fleet.models();
+    models.retain(|model| model["id"].as_str().is_some_and(|model| terms.allows(model)));
+    HttpResponse::Ok().json(json!({ "object": "list", "data": models }))
 }
 
 /// `GET /v1/vtc/users?limit=N`: who has used how much.

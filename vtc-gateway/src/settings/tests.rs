@@ -1,5 +1,7 @@
 //! What a file, the environment and flags make together, and what they may not say.
 
+mod identity;
+
 use super::*;
 
 const FILE: &str = r#"
@@ -178,7 +180,7 @@ fn a_file_reaches_every_setting_of_the_queue() {
     let settings = settings(QUEUE, &[]).unwrap();
     let capacities: Vec<_> = settings.pods.iter().map(|pod| (pod.max_running, pod.max_tokens)).collect();
     assert_eq!(capacities, [(Some(8), None), (Some(32), Some(5000))], "a pod's own word goes first");
-    let Queue { dispatcher, weights } = settings.queue.unwrap();
+    let Queue { dispatcher } = settings.queue.unwrap();
     assert_eq!(dispatcher.discipline, "drr");
     assert_eq!(dispatcher.options.quantum.as_f64(), 100.0);
     let limits = dispatcher.limits;
@@ -188,7 +190,8 @@ fn a_file_reaches_every_setting_of_the_queue() {
     let cost = dispatcher.cost.unwrap()();
     let usage = vtc_core::Usage { input: 100, cached: 90, output: 0 };
     assert_eq!(cost.cost(usage).as_f64(), 51.36);
-    assert_eq!((weights["alice"].as_f64(), weights["bob"].as_f64(), weights.len()), (4.0, 0.5, 2));
+    let weights = ["alice", "bob", "carol"].map(|user| settings.tenants.of(user).weight.as_f64());
+    assert_eq!(weights, [4.0, 0.5, 1.0]);
 }
 
 #[test]
