@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use vtc_actor::{HandleError, Refusal};
@@ -80,6 +80,16 @@ pub enum GatewayError {
         /// The request's path.
         path: String,
     },
+    /// There is something at this path, but not by this method.
+    #[error("{path} takes {allowed}, and no {method}")]
+    WrongMethod {
+        /// The request's method.
+        method: String,
+        /// The request's path.
+        path: String,
+        /// The methods that there are, as the header `Allow` names them.
+        allowed: &'static str,
+    },
     /// An estimate that is no number: cannot come from a real request.
     #[error(transparent)]
     Tokens(#[from] InvalidTokens),
@@ -117,6 +127,7 @@ impl GatewayError {
             Self::Ending => "gateway_ending",
             Self::PodFailed(_) => "pod_failed",
             Self::NotFound { .. } => "not_found",
+            Self::WrongMethod { .. } => "method_not_allowed",
         }
     }
 
@@ -194,6 +205,7 @@ impl ResponseError for GatewayError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownModel { .. } | Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
@@ -204,6 +216,9 @@ impl ResponseError for GatewayError {
         let mut response = HttpResponse::build(self.status_code());
         if let Some(seconds) = self.retry_after() {
             response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Self::WrongMethod { allowed, .. } = self {
+            response.insert_header((ALLOW, *allowed));
         }
         if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
             // What is left of the body is not read: the connection cannot carry another request.
@@ -239,6 +254,10 @@ mod tests {
             (late, 503),
             (GatewayError::PodFailed("refused".into()), 502),
             (GatewayError::NotFound { method: "GET".into(), path: "/x".into() }, 404),
+            (
+                GatewayError::WrongMethod { method: "GET".into(), path: "/x".into(), allowed: "POST" },
+                405,
+            ),
         ];
         for (error, status) in cases {
             let response = error.error_response();

@@ -23,6 +23,8 @@ pub struct Fleet {
     open: (Arc<str>, PodTable),
     /// Every model that a pod ever listed, with the ready pods that serve it.
     by_model: BTreeMap<Arc<str>, PodTable>,
+    /// All ready pods.
+    ready: PodTable,
 }
 
 /// The pods that can serve a request.
@@ -77,7 +79,9 @@ impl Fleet {
         };
         let listed = backends.iter().flat_map(Backend::model_ids);
         let by_model = listed.map(|id| (id.into(), serving(Some(id)))).collect();
-        Self { open: ("*".into(), serving(None)), by_model, backends }
+        let ready = backends.iter().filter(|backend| backend.ready);
+        let ready = PodTable::new(ready.map(|backend| Arc::clone(&backend.pod)));
+        Self { open: ("*".into(), serving(None)), by_model, ready, backends }
     }
 
     /// The ready pods that serve a model.
@@ -95,6 +99,20 @@ impl Fleet {
             None => (&self.open.0, &self.open.1),
         };
         if pods.is_empty() { Err(GatewayError::NoPods) } else { Ok(Service { pool, pods }) }
+    }
+
+    /// All ready pods, for a request that may go to any. In a queue it waits with those for the model that most of
+    /// them serve.
+    ///
+    /// # Errors
+    /// [`GatewayError::NoPods`] if none is ready.
+    pub fn serving_any(&self) -> Result<Service<'_>, GatewayError> {
+        // The first of those with the most, so that all such requests wait together.
+        let widest = self.pools().reduce(|most, pool| {
+            if pool.pods.pods().len() > most.pods.pods().len() { pool } else { most }
+        });
+        let pool = widest.filter(|_| !self.ready.is_empty()).ok_or(GatewayError::NoPods)?.pool;
+        Ok(Service { pool, pods: &self.ready })
     }
 
     /// Every pool: that of each model, and that of the pods that list none, if there are any.
@@ -208,6 +226,23 @@ mod tests {
         assert_eq!(names(&fleet.serving("q").unwrap()), ["b"]);
         let pools: Vec<_> = fleet.pools().map(|service| (&**service.pool, names(&service))).collect();
         assert_eq!(pools, [("x", vec!["a", "b"]), ("*", vec!["b"])], "a made-up model makes no pool");
+    }
+
+    #[test]
+    fn a_request_for_any_pod_waits_where_most_of_them_are() {
+        let fleet = Fleet::new(vec![
+            backend("a", true, Some(&["x", "y"])),
+            backend("b", true, Some(&["y"])),
+            backend("c", true, Some(&["z"])),
+            backend("d", false, Some(&["z"])),
+            backend("e", false, Some(&["z"])),
+        ]);
+        let service = fleet.serving_any().unwrap();
+        assert_eq!((&**service.pool, names(&service)), ("y", vec!["a", "b", "c"]));
+        let silent = Fleet::new(vec![backend("a", true, None)]);
+        assert_eq!(&**silent.serving_any().unwrap().pool, "*");
+        let away = Fleet::new(vec![backend("a", false, Some(&["x"]))]);
+        assert_eq!(away.serving_any().unwrap_err(), GatewayError::NoPods);
     }
 
     #[test]

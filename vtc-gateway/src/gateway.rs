@@ -5,13 +5,14 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderMap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use vtc_actor::TrackerHandle;
-use vtc_core::{Policy, Router, SimpleTokenEstimator};
+use vtc_core::{Policy, Router};
 
 use crate::admission::Admission;
 use crate::error::GatewayError;
+use crate::estimate::Estimators;
 use crate::fleet::FleetCell;
 use crate::headers::ROUTING_STRATEGY;
-use crate::settings::{Limits, Settings};
+use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
 
 /// The state behind every request.
 #[derive(Debug)]
@@ -20,7 +21,9 @@ pub struct Gateway {
     tracker: TrackerHandle,
     admission: Arc<Admission>,
     fleet: Arc<FleetCell>,
-    estimator: SimpleTokenEstimator,
+    aliases: Aliases,
+    estimators: Estimators,
+    endpoints: EndpointsSetting,
     limits: Limits,
     retries: usize,
     max_pod_load: f64,
@@ -41,7 +44,9 @@ impl Gateway {
             tracker,
             admission,
             fleet,
-            estimator: SimpleTokenEstimator::default(),
+            aliases: settings.aliases.clone(),
+            estimators: settings.estimators.clone(),
+            endpoints: settings.endpoints,
             limits: settings.limits,
             retries: settings.upstream.retries,
             max_pod_load: settings.vtc.scoring.max_pod_load,
@@ -78,8 +83,18 @@ impl Gateway {
         }
     }
 
-    pub(crate) const fn estimator(&self) -> &SimpleTokenEstimator {
-        &self.estimator
+    /// Other names for models.
+    #[must_use]
+    pub const fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    pub(crate) const fn estimators(&self) -> &Estimators {
+        &self.estimators
+    }
+
+    pub(crate) const fn endpoints(&self) -> EndpointsSetting {
+        self.endpoints
     }
 
     pub(crate) const fn limits(&self) -> Limits {

@@ -40,6 +40,7 @@ pub mod headers;
 pub mod identity;
 pub mod metrics;
 mod pass;
+mod passed;
 mod proxy;
 pub mod request;
 pub mod server;

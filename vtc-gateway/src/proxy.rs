@@ -1,12 +1,15 @@
 //! The way of a request: identity, estimate, admission, proxy, settle.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use actix_web::body::SizedStream;
 use actix_web::http::Version;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use bytes::Bytes;
+use futures_util::Stream;
 use tokio::time::Instant;
 use vtc_core::Policy;
 
@@ -16,11 +19,13 @@ use crate::error::GatewayError;
 use crate::estimate::Estimate;
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
+use crate::fleet::{Fleet, Service};
 use crate::pass::Pass;
+use crate::passed::PassedStream;
 use crate::request::{Endpoint, GenerationRequest};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
-use crate::upstream::{Answer, AnswerBody, EventBytes, Upstream, UpstreamError};
+use crate::upstream::{Answer, AnswerBody, EventBytes, Question, Upstream, UpstreamError};
 use crate::view::ClientView;
 use crate::{body, explain, identity, metrics};
 
@@ -45,7 +50,7 @@ struct Answered {
     pass: Pass,
 }
 
-/// Serves one of the [endpoints](Endpoint) that do work on a pod.
+/// Serves one of the [endpoints](Endpoint) that do work on a pod, or whatever else clients ask of pods.
 pub async fn generate(
     endpoint: Endpoint,
     client: HttpRequest,
@@ -75,12 +80,20 @@ async fn serve(
     let policy = gateway.policy(client.headers())?;
     let user = identity::user(client.headers())?;
     let body = body::read(client, payload, gateway.limits()).await?;
-    let generation = GenerationRequest::read(endpoint, &body)?;
-    let estimate = Estimate::of(&generation, gateway.estimator());
+    let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
+    let model = generation.model.as_deref().map(|name| gateway.aliases().resolve(name).unwrap_or(name));
+    let estimate = Estimate::of(&generation, gateway.estimators().of(model));
     let bytes = body.len();
     let passage =
         Passage { gateway, upstream, client, request_id, policy, user, generation, estimate, bytes };
     passage.go().await
+}
+
+/// What separates the parts of the client's form, if it sends one.
+fn boundary(client: &HttpRequest) -> Option<String> {
+    let kind = client.mime_type().ok()??;
+    let is_form = kind.essence_str() == "multipart/form-data";
+    is_form.then(|| kind.get_param("boundary").map(|boundary| boundary.to_string()).unwrap_or_default())
 }
 
 // === impl Passage ===
@@ -90,7 +103,7 @@ impl Passage<'_> {
         let begun = Instant::now();
         let fleet = self.gateway.fleet().load();
         let candidate = Candidate {
-            service: fleet.serving(&self.generation.model)?,
+            service: self.service(&fleet)?,
             policy: self.policy,
             user: self.user.as_deref(),
             estimate: self.estimate,
@@ -123,7 +136,36 @@ impl Passage<'_> {
                 response.body(body)
             }
             AnswerBody::Events(events) => self.stream(response, events, dialect, pass),
+            AnswerBody::Passed { bytes, length, is_json } => {
+                let passed = PassedStream::new(bytes, length, is_json, pass);
+                match length {
+                    Some(length) => response.body(SizedStream::new(length, passed)),
+                    None => self.streaming(response, passed),
+                }
+            }
         })
+    }
+
+    /// The pods that can serve it: those with its model, or all, if it names none.
+    fn service<'f>(&self, fleet: &'f Fleet) -> Result<Service<'f>, GatewayError> {
+        let Some(name) = self.generation.model.as_deref() else { return fleet.serving_any() };
+        let aliases = self.gateway.aliases();
+        fleet.serving(aliases.resolve(name).unwrap_or(name)).map_err(|error| match error {
+            GatewayError::UnknownModel { known, .. } => {
+                // The name that the client knows, and all that it may know.
+                let names = aliases.iter().map(|(alias, _)| alias.to_owned());
+                let known = known.into_iter().chain(names).collect::<BTreeSet<_>>();
+                GatewayError::UnknownModel { model: name.to_owned(), known: known.into_iter().collect() }
+            }
+            other => other,
+        })
+    }
+
+    /// Whether it may be sent again after this. What nobody knows may do something that must not be done twice.
+    fn may_go_again(&self, failure: &UpstreamError) -> bool {
+        self.generation.endpoint != Endpoint::Other
+            || self.client.method().is_idempotent()
+            || matches!(failure, UpstreamError::Away(_))
     }
 
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
@@ -144,6 +186,10 @@ impl Passage<'_> {
             }
             self.gateway.fleet().suspect();
             all_are_away &= matches!(failure, UpstreamError::Away(_));
+            if !self.may_go_again(&failure) {
+                pass.void();
+                return Err(GatewayError::PodFailed(failure.to_string()));
+            }
             let has_other = self.gateway.admission().move_on(&mut pass, candidate).await;
             if !has_other || attempt >= self.gateway.retries() {
                 pass.void();
@@ -162,26 +208,36 @@ impl Passage<'_> {
         let backend = fleet.backend(pass.pod());
         let backend = backend.ok_or_else(|| UpstreamError::Away("it is gone".to_owned()))?;
         let dialect = backend.report.dialect;
-        let body: Bytes = self.generation.ask_usage(dialect);
-        let path = self.generation.endpoint.path();
-        let answer = self.upstream.send(&backend.url, path, headers, body).await?;
+        let alias = self.generation.model.as_deref().and_then(|name| self.gateway.aliases().resolve(name));
+        let body: Bytes = self.generation.to_pod(dialect, alias);
+        let path = self.client.uri().path_and_query().map_or("/", |it| it.as_str());
+        let passes_json = self.generation.endpoint == Endpoint::Other;
+        let question = Question { method: self.client.method(), path, passes_json };
+        let answer = self.upstream.send(&backend.url, question, headers, body).await?;
         Ok((answer, dialect))
     }
 
     fn stream(
         &self,
-        mut response: HttpResponseBuilder,
+        response: HttpResponseBuilder,
         events: EventBytes,
         dialect: Dialect,
         pass: Pass,
     ) -> HttpResponse {
         let view = ClientView::new(&self.generation, dialect);
         let events = MeteredStream::new(events, view, self.generation.n, self.estimate, pass);
+        self.streaming(response, events)
+    }
+
+    fn streaming<S>(&self, mut response: HttpResponseBuilder, body: S) -> HttpResponse
+    where
+        S: Stream<Item = Result<Bytes, actix_web::Error>> + 'static,
+    {
         if self.client.version() >= Version::HTTP_11 {
-            return response.streaming(events);
+            return response.streaming(body);
         }
         // An older client knows no chunks: the end of the connection is the end of the stream.
-        let mut response = response.force_close().streaming(events);
+        let mut response = response.force_close().streaming(body);
         response.head_mut().no_chunking(true);
         response
     }

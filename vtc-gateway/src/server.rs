@@ -78,6 +78,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let gateway =
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
+    settings.estimators.load();
     let upstream_settings = settings.upstream;
     let app = {
         let gateway = gateway.clone();
@@ -118,21 +119,66 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
 
 fn routes(config: &mut web::ServiceConfig) {
     for endpoint in Endpoint::ALL {
-        let generate = move |client, payload, gateway, upstream| {
-            proxy::generate(endpoint, client, payload, gateway, upstream)
-        };
-        config.route(endpoint.path(), web::post().to(generate));
+        for path in endpoint.description().paths {
+            let resource = web::resource(*path).route(work(web::post(), endpoint));
+            config.service(resource.default_service(web::to(|it| status::wrong_method(it, "POST"))));
+        }
     }
-    config
-        .route("/v1/models", look().to(status::models))
-        .route("/v1/vtc/users", look().to(status::users))
-        .route("/v1/vtc/pods", look().to(status::pods))
-        .route("/v1/vtc/queues", look().to(status::queues))
-        .route("/healthz", look().to(status::healthz))
-        .route("/metrics", look().to(status::prometheus));
+    let mut looks = |path, route: Route| {
+        let resource = web::resource(path).route(route);
+        config.service(resource.default_service(web::to(|it| status::wrong_method(it, "GET, HEAD"))));
+    };
+    looks("/v1/models", look().to(status::models));
+    looks("/v1/models/{model:.+}", look().to(status::model));
+    looks("/v1/vtc/users", look().to(status::users));
+    looks("/v1/vtc/pods", look().to(status::pods));
+    looks("/v1/vtc/queues", look().to(status::queues));
+    looks("/healthz", look().to(status::healthz));
+    looks("/metrics", look().to(status::prometheus));
+    // The gateway's own, and nobody else's.
+    config.route("/v1/vtc/{rest:.*}", web::to(status::nothing));
+    config.route(
+        "/v1/{rest:.*}",
+        work(web::route().guard(guard::fn_guard(is_for_pods)), Endpoint::Other),
+    );
+}
+
+/// The way of requests for this endpoint.
+fn work(route: Route, endpoint: Endpoint) -> Route {
+    route.to(move |client, payload, gateway, upstream| {
+        proxy::generate(endpoint, client, payload, gateway, upstream)
+    })
+}
+
+/// Whether a path that the gateway does not know goes to a pod as it is. One that climbs out of `/v1/` would not stay
+/// what it is.
+fn is_for_pods(context: &guard::GuardContext<'_>) -> bool {
+    let passes = context.app_data::<Data<Gateway>>().is_some_and(|it| it.endpoints().pass_unknown);
+    passes && !climbs(context.head().uri.path())
+}
+
+/// Whether a path has a segment `.` or `..`, however that is written.
+fn climbs(path: &str) -> bool {
+    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace(['\\'], "/");
+    plain.replace("%5c", "/").split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 /// A route for GET, and for HEAD: load balancers like to look without reading.
 fn look() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_climbs_is_seen_however_it_is_written() {
+        for path in ["/v1/..", "/v1/../metrics", "/v1/./x", "/v1/%2E%2e/x", "/v1/x%2f..%2Fy", "/v1/..\\x", "/v1/%2e%5Cx"] {
+            assert!(climbs(path), "{path}");
+        }
+        for path in ["/v1/files", "/v1/a..b/...", "/v1/.well-known", "/v1/x.y%2ez"] {
+            assert!(!climbs(path), "{path}");
+        }
+    }
 }

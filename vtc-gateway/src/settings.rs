@@ -1,5 +1,8 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
+mod endpoints;
+mod estimate;
+mod models;
 mod pod;
 mod queue;
 #[cfg(test)]
@@ -11,8 +14,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 
+pub use self::endpoints::EndpointsSetting;
+pub use self::estimate::{EstimateSetting, EstimatorSetting, ModelSetting, OutputSetting};
+pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::PodSetting;
 pub use self::queue::{CostSetting, Queue, QueueSetting};
+use crate::estimate::Estimators;
 
 /// Everything the gateway is told, checked.
 #[derive(Clone, Debug)]
@@ -25,6 +32,14 @@ pub struct Settings {
     pub queue: Option<Queue>,
     /// The core's configuration, with the policy for requests that name none.
     pub vtc: VtcConfig,
+    /// Which paths there are.
+    pub endpoints: EndpointsSetting,
+    /// Other names for models.
+    pub aliases: Aliases,
+    /// How the cost of requests is guessed.
+    pub estimators: Estimators,
+    /// How long answers are guessed to be, where there is no queue.
+    pub output: OutputSetting,
     /// What a client may send, and how long.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -83,6 +98,12 @@ pub struct SettingsFile {
     pub tracker: TrackerConfig,
     /// The weights of `vtc-basic`'s score.
     pub scoring: ScoringConfig,
+    /// Which paths there are.
+    pub endpoints: EndpointsSetting,
+    /// Other names for models, and what is said of single ones.
+    pub models: ModelsSetting,
+    /// How the cost of requests is guessed.
+    pub estimate: EstimateSetting,
     /// What a client may send.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -124,7 +145,12 @@ impl Settings {
         file.upstream.check()?;
         let pods = pod::checked(file.pods)?;
         let (queue, pods) = file.queue.read(pods, vtc.tracker.weights)?;
+        let (aliases, estimators) = file.models.read(&file.estimate)?;
         Ok(Self {
+            endpoints: file.endpoints,
+            aliases,
+            estimators,
+            output: file.estimate.output,
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
             pods,
             queue,

@@ -2,17 +2,21 @@
 
 mod queues;
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::ContentType;
-use actix_web::web::{Data, Query};
+use actix_web::web::{Data, Path, Query};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::GatewayError;
+use crate::fleet::Fleet;
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, request_id};
 use crate::metrics::Sight;
 use crate::request::RequestError;
+use crate::settings::Aliases;
 
 pub use self::queues::queues;
 
@@ -72,10 +76,37 @@ struct Pod<'a> {
     models: Vec<&'a str>,
 }
 
-/// `GET /v1/models`: the models of all ready pods.
+/// `GET /v1/models`: the models of all ready pods, and their aliases.
 pub async fn models(gateway: Data<Gateway>) -> HttpResponse {
-    let fleet = gateway.fleet().load();
-    HttpResponse::Ok().json(json!({ "object": "list", "data": fleet.models() }))
+    let models = listed(&gateway.fleet().load(), gateway.aliases());
+    HttpResponse::Ok().json(json!({ "object": "list", "data": models.values().collect::<Vec<_>>() }))
+}
+
+/// `GET /v1/models/{model}`: one of them.
+pub async fn model(gateway: Data<Gateway>, name: Path<String>) -> HttpResponse {
+    let mut models = listed(&gateway.fleet().load(), gateway.aliases());
+    match models.remove(name.as_str()) {
+        Some(model) => HttpResponse::Ok().json(model),
+        None => {
+            let known = models.into_keys().collect();
+            GatewayError::UnknownModel { model: name.into_inner(), known }.error_response()
+        }
+    }
+}
+
+/// What is there to be asked for, by name. An alias is described as its model is, with that as its root.
+fn listed(fleet: &Fleet, aliases: &Aliases) -> BTreeMap<String, Value> {
+    let named = |model: &Value| Some((model["id"].as_str()?.to_owned(), model.clone()));
+    let models: BTreeMap<_, _> = fleet.models().into_iter().filter_map(named).collect();
+    let served = aliases.iter().filter_map(|(alias, name)| {
+        let mut model = models.get(name)?.clone();
+        model["id"] = alias.into();
+        model["root"] = name.into();
+        Some((alias.to_owned(), model))
+    });
+    let served: Vec<_> = served.collect();
+    // Where a model has the name of an alias, it is the alias that is served.
+    models.into_iter().chain(served).collect()
 }
 
 /// `GET /v1/vtc/users?limit=N`: who has used how much.
@@ -140,6 +171,14 @@ pub async fn prometheus(gateway: Data<Gateway>) -> HttpResponse {
     };
     let text = gateway.metrics().render() + &sight.render();
     HttpResponse::Ok().content_type(ContentType::plaintext()).body(text)
+}
+
+/// Something that is there, by another method.
+pub async fn wrong_method(request: HttpRequest, allowed: &'static str) -> HttpResponse {
+    let (method, path) = (request.method().to_string(), request.path().to_owned());
+    let mut response = GatewayError::WrongMethod { method, path, allowed }.error_response();
+    response.headers_mut().insert(REQUEST_ID, request_id(request.headers()));
+    response
 }
 
 /// Anything else.

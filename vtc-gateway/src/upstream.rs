@@ -21,6 +21,17 @@ pub struct Upstream {
     answer_bytes: usize,
 }
 
+/// What is asked of a pod.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// How.
+    pub method: &'a Method,
+    /// The path and the query.
+    pub path: &'a str,
+    /// Whether an answer of JSON is passed as it comes. Else it is read as a whole first.
+    pub passes_json: bool,
+}
+
 /// What a pod answered.
 pub struct Answer {
     /// Its status.
@@ -35,6 +46,16 @@ pub struct Answer {
 pub enum AnswerBody {
     /// All of it.
     Whole(Bytes),
+    /// Neither JSON nor events: sound, a picture, a file, as it comes, and how long it is, if the pod said so. Dropping
+    /// it cancels the pod's request.
+    Passed {
+        /// The bytes.
+        bytes: EventBytes,
+        /// How many there are.
+        length: Option<u64>,
+        /// Whether they are JSON, which is passed like that only where the question says so.
+        is_json: bool,
+    },
     /// Server-sent events, as they come. Dropping it closes the connection, which cancels the pod's request. It
     /// also just ends if the connection does: only its last event tells that it is complete.
     Events(EventBytes),
@@ -99,16 +120,22 @@ impl Upstream {
     pub async fn send(
         &self,
         url: &str,
-        path: &str,
+        question: Question<'_>,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, UpstreamError> {
-        let mut request = self.client.request(Method::POST, format!("{url}{path}")).no_decompress();
+        let Question { method, path, passes_json } = question;
+        let mut request = self.client.request(method.clone(), format!("{url}{path}")).no_decompress();
         *request.headers_mut() = headers;
         let mut response = request.send_body(body).await?;
         let (status, headers) = (response.status(), to_client(response.headers()));
-        let body = if is_of_type(response.headers(), "text/event-stream") {
+        let kind = media_type(response.headers());
+        let is_json = kind == "application/json" || kind.ends_with("+json");
+        let body = if kind == "text/event-stream" {
             AnswerBody::Events(Box::pin(response))
+        } else if status.is_success() && (!is_json || passes_json) {
+            let length = announced(response.headers());
+            AnswerBody::Passed { bytes: Box::pin(response), length, is_json }
         } else {
             let limit = self.answer_bytes;
             let body = response.body().limit(limit).await.map_err(|error| match error {
@@ -139,18 +166,21 @@ impl From<SendRequestError> for UpstreamError {
 /// Whether the pod left before its answer was complete: awc takes the end of a connection for the end of the body.
 /// Where no length was announced, JSON that stops short tells; an error may come without a body.
 fn breaks_off(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
-    let announced: Option<u64> =
-        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    match announced {
+    match announced(headers) {
         Some(length) => (body.len() as u64) < length,
-        None if status.is_success() && is_of_type(headers, "application/json") => {
+        None if status.is_success() && media_type(headers) == "application/json" => {
             serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
         }
         None => false,
     }
 }
 
-fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
+/// The type of the content, without parameters, in small letters; empty if there is none.
+fn media_type(headers: &HeaderMap) -> String {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -33,11 +33,11 @@ fn prompt_of(endpoint: Endpoint, member: &str) -> (String, usize, usize) {
 fn a_request_borrows_from_its_body() {
     let body = body(r#"{"prompt":"héllo","model":"m"}"#);
     let request = GenerationRequest::read(Endpoint::Completions, &body).unwrap();
-    assert!(matches!(request.model, Cow::Borrowed("m")));
+    assert!(matches!(request.model, Some(Cow::Borrowed("m"))));
     assert!(matches!(request.prompt, Cow::Borrowed("héllo")));
     let escaped = Bytes::from_static(br#"{"prompt":"a\nb","mod\u0065l":"\u006d"}"#);
     let request = GenerationRequest::read(Endpoint::Completions, &escaped).unwrap();
-    assert_eq!((&*request.model, &*request.prompt), ("m", "a\nb"));
+    assert_eq!((request.model.as_deref(), &*request.prompt), (Some("m"), "a\nb"));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn embeddings_never_stream() {
     let body = body(r#"{"model":"m","input":"a","stream":true}"#);
     let request = GenerationRequest::read(Endpoint::Embeddings, &body).unwrap();
     assert!(!request.stream);
-    assert_eq!(request.ask_usage(Dialect::Vllm).as_ptr(), body.as_ptr());
+    assert_eq!(request.to_pod(Dialect::Vllm, None).as_ptr(), body.as_ptr());
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn deep_nesting_is_an_error_or_passed_over_but_never_a_panic() {
     );
     let chat = format!(r#"{{"model":"m","messages":[{{"content":{deep}}}]}}"#);
     assert!(GenerationRequest::read(Endpoint::ChatCompletions, &body(&chat)).is_ok());
-    with(&format!(r#","metadata":{deep}"#), |request| assert_eq!(&*request.model, "m"));
+    with(&format!(r#","metadata":{deep}"#), |request| assert_eq!(request.model.as_deref(), Some("m")));
 }
 
 proptest! {
