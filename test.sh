@@ -48,6 +48,15 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan CARGO_PROFILE_RELEASE_LTO=off \
     cargo run --quiet --release --target "$host" -p vtc-bench --bin stress -- --threads 4 --seconds 2
 
+step "the tables and pictures of RESULTS.md, to the digit"
+cargo build --quiet --release -p vtc-bench --bin compare
+vtc-bench/results.py check
+
+step "soak: clients that leave, pods that die, connections that break; every token accounted for"
+cargo build --quiet --release -p vtc-gateway -p vtc-bench --bin vtc-gateway --bin soak
+target/release/soak --seconds 10 --idle 500
+target/release/soak --seconds 10 --idle 500 --queue vtc-fair
+
 step "memory per user, and under a flood of invented names"
 cargo run --quiet --release -p vtc-bench --bin memory
 

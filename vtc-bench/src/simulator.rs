@@ -25,13 +25,15 @@
 //!             moment the one that runs fewest gets it.
 //! gateway     whenever a request comes or ends: while some pod has room by the gateway's own count (a Capacity), what
 //!             goes next is routed to one of those by the pod policy, and waits there in the pod's own line.
+//! one engine  the same, where all pods are one engine with the memory and the speed of all: the reference for one queue
+//!             over many pods.
 //! no queue    a request is routed when it comes, whatever the pods have.
 //! ```
 //!
 //! Tokens are charged to the queue and to the tickets as they flow. Charges of one request add up, and nobody looks at a
 //! counter between two events, so they are reported in one sum before somebody does: before a pop, before a request of
 //! a user who has none waiting is pushed, before a route, and before an end. The choices are those of reporting each
-//! token when it comes; a naive simulator that does, agrees to the nanosecond (`tests/simulator.rs`).
+//! token when it comes; a naive simulator that does, agrees to the nanosecond (`tests/simulator/`).
 //!
 //! A request that no pod could ever hold is refused, as it would stop everybody behind it for ever.
 //!
@@ -56,15 +58,16 @@ mod gateway;
 mod pod;
 mod policy;
 mod profile;
+mod queue;
 mod rate_limit;
 
 use vtc_core::ConfigError;
 
 use self::engine::Engine;
 pub use self::gateway::Capacity;
-pub use self::pod::{PagedProfile, ReservingProfile, Tally};
-pub use self::policy::{InvalidPolicy, Order, PodPolicy, Policy, Predictor};
-pub use self::profile::{NAMES as PROFILE_NAMES, Profile, ProfileError};
+pub use self::pod::Tally;
+pub use self::policy::{InvalidPolicy, Order, Placement, PodPolicy, Policy, Predictor};
+pub use self::profile::{NAMES as PROFILE_NAMES, PagedProfile, Profile, ProfileError, ReservingProfile};
 use crate::request::{Outcome, Request};
 use crate::workload::Client;
 
@@ -79,6 +82,8 @@ pub struct Setup {
     pub profile: Profile,
     /// How much a gateway with a queue gives each; not asked where pods ask for themselves.
     pub capacity: Capacity,
+    /// What a prompt token from a cache counts in the queue: a fraction from 0 to 1. The measures count it whole.
+    pub cached_cost: f64,
     /// What all draws but those of the workload follow from: policies that choose at random, predictions that are
     /// wrong at random.
     pub seed: u64,
@@ -130,6 +135,7 @@ impl Setup {
             pods: 1,
             profile: Profile::default(),
             capacity: Capacity::of(&Profile::default()),
+            cached_cost: 1.0,
             seed: 0,
         }
     }

@@ -139,6 +139,7 @@ fn a_report_of_two_runs_compares_them_and_shows_each() {
         "2-vtc--fair-first-token.svg",
         "2-vtc--fair-service.svg",
         "accumulated-gap.svg",
+        "first-token-of-the-quietest.svg",
         "first-token.svg",
         "report.html",
         "throughput-and-fairness.svg",
@@ -154,6 +155,10 @@ fn a_report_of_two_runs_compares_them_and_shows_each() {
         ("1-fcfs-first-token.svg", &["Time to first token (s, log scale)", "Part of the requests"]),
         ("accumulated-gap.svg", &["2U = 40,000", "VTC, fair", "Gap (1,000 weighted tokens), log scale"]),
         ("first-token.svg", &["two &lt;runs&gt;: time to first token"]),
+        (
+            "first-token-of-the-quietest.svg",
+            &["two &lt;runs&gt;: time to first token of tenant-1", "VTC, fair"],
+        ),
         ("throughput-and-fairness.svg", &["Throughput (tokens/s)", "fcfs"]),
     ] {
         let svg = read(name);

@@ -72,6 +72,9 @@ pub enum GatewayError {
     /// The last pod that was asked, maybe after others, did not bring its answer to an end.
     #[error("no pod answered; the last one that was asked: {0}")]
     PodFailed(String),
+    /// The pod takes longer than it may, and nothing of its answer has gone to the client.
+    #[error("the pod was given up: {0}")]
+    PodTimeout(String),
     /// There is nothing at this path, or not by this method.
     #[error("there is nothing at {method} {path}")]
     NotFound {
@@ -126,6 +129,7 @@ impl GatewayError {
             Self::QueueTimeout { .. } => "queue_timeout",
             Self::Ending => "gateway_ending",
             Self::PodFailed(_) => "pod_failed",
+            Self::PodTimeout(_) => "pod_timeout",
             Self::NotFound { .. } => "not_found",
             Self::WrongMethod { .. } => "method_not_allowed",
         }
@@ -145,7 +149,8 @@ impl GatewayError {
     const fn kind(&self) -> &'static str {
         match self {
             Self::QueueFull { .. } => "rate_limit_error",
-            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending | Self::PodFailed(_) => "server_error",
+            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => "server_error",
+            Self::PodFailed(_) | Self::PodTimeout(_) => "server_error",
             _ => "invalid_request_error",
         }
     }
@@ -209,6 +214,7 @@ impl ResponseError for GatewayError {
             Self::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
+            Self::PodTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -253,11 +259,9 @@ mod tests {
             (full, 429),
             (late, 503),
             (GatewayError::PodFailed("refused".into()), 502),
+            (GatewayError::PodTimeout("late".into()), 504),
             (GatewayError::NotFound { method: "GET".into(), path: "/x".into() }, 404),
-            (
-                GatewayError::WrongMethod { method: "GET".into(), path: "/x".into(), allowed: "POST" },
-                405,
-            ),
+            (GatewayError::WrongMethod { method: "GET".into(), path: "/x".into(), allowed: "POST" }, 405),
         ];
         for (error, status) in cases {
             let response = error.error_response();

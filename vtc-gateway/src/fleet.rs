@@ -108,9 +108,9 @@ impl Fleet {
     /// [`GatewayError::NoPods`] if none is ready.
     pub fn serving_any(&self) -> Result<Service<'_>, GatewayError> {
         // The first of those with the most, so that all such requests wait together.
-        let widest = self.pools().reduce(|most, pool| {
-            if pool.pods.pods().len() > most.pods.pods().len() { pool } else { most }
-        });
+        let widest = self
+            .pools()
+            .reduce(|most, pool| if pool.pods.pods().len() > most.pods.pods().len() { pool } else { most });
         let pool = widest.filter(|_| !self.ready.is_empty()).ok_or(GatewayError::NoPods)?.pool;
         Ok(Service { pool, pods: &self.ready })
     }

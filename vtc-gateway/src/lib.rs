@@ -16,7 +16,7 @@
 //!
 //! Unless it is told to queue, it spreads users over pods and knows what each was served, but a request waits in its
 //! pod when all are busy. It knows users by a header that it trusts, so it belongs behind something that sets that
-//! header. It speaks HTTP/1.1 without TLS.
+//! header. It speaks HTTP/1.1, to clients without TLS.
 //!
 //! # Rooms
 //!

@@ -11,6 +11,7 @@ pub use self::sight::Sight;
 
 const REQUESTS: &str = "vtc_gateway_requests_total";
 const RETRIES: &str = "vtc_gateway_retries_total";
+const RECONNECTS: &str = "vtc_gateway_reconnects_total";
 const TOKENS: &str = "vtc_gateway_tokens_total";
 const HEAD: &str = "vtc_gateway_time_to_head_seconds";
 const QUEUE_WAIT: &str = "vtc_gateway_queue_wait_seconds";
@@ -68,6 +69,10 @@ fn describe() {
         RETRIES,
         "Requests given to another pod because the first failed before it answered"
     );
+    metrics::describe_counter!(
+        RECONNECTS,
+        "Requests sent once more to the same pod, because it had closed the connection that they were to use again"
+    );
     metrics::describe_counter!(TOKENS, "Tokens that pods reported in usage, by direction");
     metrics::describe_histogram!(
         HEAD,
@@ -88,6 +93,11 @@ pub fn request(endpoint: &'static str, status: u16) {
 /// A request goes to another pod.
 pub fn retry() {
     metrics::counter!(RETRIES).increment(1);
+}
+
+/// A request goes to the same pod again, on a fresh connection.
+pub fn reconnect() {
+    metrics::counter!(RECONNECTS).increment(1);
 }
 
 /// A pod reported usage.

@@ -17,15 +17,15 @@ use crate::admission::Candidate;
 use crate::dialect::Dialect;
 use crate::error::GatewayError;
 use crate::estimate::Estimate;
+use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
-use crate::fleet::{Fleet, Service};
 use crate::pass::Pass;
 use crate::passed::PassedStream;
 use crate::request::{Endpoint, GenerationRequest};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
-use crate::upstream::{Answer, AnswerBody, EventBytes, Question, Upstream, UpstreamError};
+use crate::upstream::{Answer, AnswerBody, PodBody, Question, Upstream, UpstreamError};
 use crate::view::ClientView;
 use crate::{body, explain, identity, metrics};
 
@@ -161,20 +161,19 @@ impl Passage<'_> {
         })
     }
 
-    /// Whether it may be sent again after this. What nobody knows may do something that must not be done twice.
-    fn may_go_again(&self, failure: &UpstreamError) -> bool {
-        self.generation.endpoint != Endpoint::Other
-            || self.client.method().is_idempotent()
-            || matches!(failure, UpstreamError::Away(_))
+    /// Whether it may be sent twice. What nobody knows may do something that must not be done twice.
+    fn may_repeat(&self) -> bool {
+        self.generation.endpoint != Endpoint::Other || self.client.method().is_idempotent()
     }
 
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
         let headers = to_pod(self.client.headers(), self.request_id);
+        let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         for attempt in 0.. {
-            let failure = match self.ask_one(&pass, headers.clone()).await {
+            let failure = match self.ask_one(&pass, &headers, deadline).await {
                 Ok((answer, dialect)) => return Ok(Answered { answer, dialect, pass }),
                 Err(failure) => failure,
             };
@@ -185,8 +184,14 @@ impl Passage<'_> {
                 return Err(GatewayError::PodFailed(failure.to_string()));
             }
             self.gateway.fleet().suspect();
-            all_are_away &= matches!(failure, UpstreamError::Away(_));
-            if !self.may_go_again(&failure) {
+            if matches!(failure, UpstreamError::TimedOut(_)) {
+                // The client has waited for long, and there is no telling that another pod would be faster.
+                pass.void();
+                return Err(GatewayError::PodTimeout(failure.to_string()));
+            }
+            let is_away = matches!(failure, UpstreamError::Away(_));
+            all_are_away &= is_away;
+            if !is_away && !self.may_repeat() {
                 pass.void();
                 return Err(GatewayError::PodFailed(failure.to_string()));
             }
@@ -202,7 +207,12 @@ impl Passage<'_> {
         Err(GatewayError::NoPods)
     }
 
-    async fn ask_one(&self, pass: &Pass, headers: HeaderMap) -> Result<(Answer, Dialect), UpstreamError> {
+    async fn ask_one(
+        &self,
+        pass: &Pass,
+        headers: &HeaderMap,
+        deadline: Instant,
+    ) -> Result<(Answer, Dialect), UpstreamError> {
         // The fleet of now: the request may have waited for a while.
         let fleet = self.gateway.fleet().load();
         let backend = fleet.backend(pass.pod());
@@ -210,17 +220,21 @@ impl Passage<'_> {
         let dialect = backend.report.dialect;
         let alias = self.generation.model.as_deref().and_then(|name| self.gateway.aliases().resolve(name));
         let body: Bytes = self.generation.to_pod(dialect, alias);
-        let path = self.client.uri().path_and_query().map_or("/", |it| it.as_str());
-        let passes_json = self.generation.endpoint == Endpoint::Other;
-        let question = Question { method: self.client.method(), path, passes_json };
-        let answer = self.upstream.send(&backend.url, question, headers, body).await?;
+        let is_unknown = self.generation.endpoint == Endpoint::Other;
+        let question = Question {
+            method: self.client.method().as_str(),
+            path: self.client.uri().path_and_query().map_or("/", |it| it.as_str()),
+            may_repeat: self.may_repeat(),
+            passes_json: is_unknown,
+        };
+        let answer = self.upstream.send(&backend.url, question, headers, body, deadline).await?;
         Ok((answer, dialect))
     }
 
     fn stream(
         &self,
         response: HttpResponseBuilder,
-        events: EventBytes,
+        events: PodBody,
         dialect: Dialect,
         pass: Pass,
     ) -> HttpResponse {

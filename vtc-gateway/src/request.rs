@@ -180,9 +180,8 @@ impl<'a> GenerationRequest<'a> {
         }
         let n = field(Member::N)?.map(|(text, _)| text.trim().parse().ok());
         // Servers take several words for it.
-        let is_true = |text: &str| {
-            ["true", "1", "on", "yes"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
-        };
+        let is_true =
+            |text: &str| ["true", "1", "on", "yes"].iter().any(|word| text.trim().eq_ignore_ascii_case(word));
         let stream = field(Member::Stream)?.is_some_and(|(text, _)| is_true(text));
         Ok(Self {
             model: model.map(|(name, _)| Cow::Borrowed(name)),

@@ -79,13 +79,13 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
     settings.estimators.load();
-    let upstream_settings = settings.upstream;
+    let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
     let app = {
         let gateway = gateway.clone();
         move || {
             App::new()
                 .app_data(gateway.clone())
-                .app_data(Data::new(Upstream::new(&upstream_settings)))
+                .app_data(Data::new(Upstream::new(&upstream_settings, &pod_tls)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
         }
@@ -104,10 +104,10 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let client = Upstream::new(&upstream_settings).client().clone();
+    let upstream = Upstream::new(&settings.upstream, &settings.pod_tls);
     let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
-    poller.poll(&client).await;
-    actix_web::rt::spawn(poller.run(client));
+    poller.poll(&upstream).await;
+    actix_web::rt::spawn(poller.run(upstream));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
         move || metrics.run_upkeep()
@@ -137,10 +137,7 @@ fn routes(config: &mut web::ServiceConfig) {
     looks("/metrics", look().to(status::prometheus));
     // The gateway's own, and nobody else's.
     config.route("/v1/vtc/{rest:.*}", web::to(status::nothing));
-    config.route(
-        "/v1/{rest:.*}",
-        work(web::route().guard(guard::fn_guard(is_for_pods)), Endpoint::Other),
-    );
+    config.route("/v1/{rest:.*}", work(web::route().guard(guard::fn_guard(is_for_pods)), Endpoint::Other));
 }
 
 /// The way of requests for this endpoint.
@@ -174,7 +171,15 @@ mod tests {
 
     #[test]
     fn a_path_that_climbs_is_seen_however_it_is_written() {
-        for path in ["/v1/..", "/v1/../metrics", "/v1/./x", "/v1/%2E%2e/x", "/v1/x%2f..%2Fy", "/v1/..\\x", "/v1/%2e%5Cx"] {
+        for path in [
+            "/v1/..",
+            "/v1/../metrics",
+            "/v1/./x",
+            "/v1/%2E%2e/x",
+            "/v1/x%2f..%2Fy",
+            "/v1/..\\x",
+            "/v1/%2e%5Cx",
+        ] {
             assert!(climbs(path), "{path}");
         }
         for path in ["/v1/files", "/v1/a..b/...", "/v1/.well-known", "/v1/x.y%2ez"] {

@@ -4,6 +4,7 @@ mod endpoints;
 mod estimate;
 mod models;
 mod pod;
+mod pod_tls;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use self::endpoints::EndpointsSetting;
 pub use self::estimate::{EstimateSetting, EstimatorSetting, ModelSetting, OutputSetting};
 pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::PodSetting;
+pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 use crate::estimate::Estimators;
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How pods are spoken to.
     pub upstream: UpstreamSettings,
+    /// Whom of the pods with `https://` it trusts, and who it says it is.
+    pub pod_tls: PodTls,
     /// Threads that serve requests; 0 is one per core.
     pub workers: usize,
     /// How long streams may go on after SIGTERM.
@@ -62,12 +66,24 @@ pub struct Limits {
 }
 
 /// How pods are spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UpstreamSettings {
-    /// How long it may take to reach a pod. Default 3 s.
+    /// How long it may take to reach a pod, and to agree on TLS with it. Default 3 s.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
+    /// How long it may take until a pod's answer begins. An answer that is no stream begins when all of it was
+    /// generated. Default 10 min.
+    #[serde(with = "humantime_serde")]
+    pub first_byte_timeout: Duration,
+    /// How long a pod's answer may stand still once it has begun. A stream may begin while its prompt waits in the
+    /// pod. Default 5 min.
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
+    /// How long a request may take from when it is sent to a pod, or the first of several, to the last byte of its
+    /// answer. Default 1 h.
+    #[serde(with = "humantime_serde")]
+    pub request_timeout: Duration,
     /// How many other pods are tried when one fails before it answers. Default 2.
     pub retries: usize,
     /// The longest answer that is no stream, in bytes. Default 64 MiB.
@@ -75,6 +91,8 @@ pub struct UpstreamSettings {
     /// How often each pod is asked for its models, and so whether it is there. Default 2 s.
     #[serde(with = "humantime_serde")]
     pub poll_interval: Duration,
+    /// TLS to pods with `https://`.
+    pub tls: PodTlsSetting,
 }
 
 /// The TOML file. Every field may be left out.
@@ -156,6 +174,7 @@ impl Settings {
             queue,
             vtc,
             limits: file.limits,
+            pod_tls: file.upstream.tls.read()?,
             upstream: file.upstream,
             workers: file.workers.unwrap_or(0),
             grace: file.grace.unwrap_or(Duration::from_secs(30)),
@@ -196,6 +215,9 @@ impl Default for Limits {
 impl UpstreamSettings {
     fn check(&self) -> Result<(), ConfigError> {
         above_zero("upstream.connect_timeout", self.connect_timeout)?;
+        above_zero("upstream.first_byte_timeout", self.first_byte_timeout)?;
+        above_zero("upstream.idle_timeout", self.idle_timeout)?;
+        above_zero("upstream.request_timeout", self.request_timeout)?;
         at_least_one("upstream.answer_bytes", self.answer_bytes)?;
         above_zero("upstream.poll_interval", self.poll_interval)
     }
@@ -205,9 +227,13 @@ impl Default for UpstreamSettings {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(3),
+            first_byte_timeout: Duration::from_secs(600),
+            idle_timeout: Duration::from_secs(300),
+            request_timeout: Duration::from_secs(3600),
             retries: 2,
             answer_bytes: 64 << 20,
             poll_interval: Duration::from_secs(2),
+            tls: PodTlsSetting::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::estimate::Estimate;
 use crate::pass::Pass;
 use crate::settlement::settle;
 use crate::sse::{self, Piece, SseSplitter};
-use crate::upstream::EventBytes;
+use crate::upstream::{PodBody, UpstreamError};
 use crate::usage::{End, StreamPart, Tally, Usage};
 use crate::view::ClientView;
 
@@ -23,11 +23,11 @@ use crate::view::ClientView;
 ///   that the pod told.
 /// - If the client leaves, actix drops this body: the connection to the pod closes, which cancels its request, and
 ///   the pass is dropped: what was delivered is charged.
-/// - If the pod breaks off before that, the client gets an error event, and what was delivered is charged.
+/// - If the pod breaks off before that, or takes too long, the client gets an error event, and what was delivered is charged.
 ///
 /// Every event that has come in whole is passed on at once.
 pub(crate) struct MeteredStream {
-    pod: EventBytes,
+    pod: PodBody,
     splitter: SseSplitter,
     view: ClientView,
     tally: Tally,
@@ -45,7 +45,7 @@ pub(crate) struct MeteredStream {
 impl MeteredStream {
     /// Takes over a stream that has begun. `n`: how many choices were asked for.
     #[must_use]
-    pub(crate) fn new(pod: EventBytes, view: ClientView, n: u64, estimate: Estimate, pass: Pass) -> Self {
+    pub(crate) fn new(pod: PodBody, view: ClientView, n: u64, estimate: Estimate, pass: Pass) -> Self {
         let stream = Self {
             pod,
             splitter: SseSplitter::new(),
@@ -130,7 +130,7 @@ impl MeteredStream {
     }
 
     /// No more bytes come. However they ended: behind the last event the stream is complete.
-    fn end(&mut self, reason: &dyn std::fmt::Display) {
+    fn end(&mut self, reason: &UpstreamError) {
         self.ended = true;
         // What came of an event may be all of it but the blank line.
         let rest = self.splitter.finish().and_then(|rest| self.take_event(rest));
@@ -143,10 +143,14 @@ impl MeteredStream {
         }
     }
 
-    fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &dyn std::fmt::Display) {
+    fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &UpstreamError) {
         tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its stream");
         pass.close();
-        let error = openai_error("the pod broke off its answer", "server_error", "pod_failed", None);
+        let (message, code) = match reason {
+            UpstreamError::TimedOut(message) => (format!("the pod was given up: {message}"), "pod_timeout"),
+            _ => ("the pod broke off its answer".to_owned(), "pod_failed"),
+        };
+        let error = openai_error(&message, "server_error", code, None);
         // The blank line before it ends an event that came in part.
         self.ready.extend(rest.map(|part| [&part[..], b"\n\n"].concat().into()));
         self.ready.push_back(Bytes::from(format!("data: {error}\n\n")));
@@ -164,10 +168,10 @@ impl Stream for MeteredStream {
             if self.ended {
                 return Poll::Ready(None);
             }
-            match ready!(self.pod.as_mut().poll_next(context)) {
+            match ready!(Pin::new(&mut self.pod).poll_next(context)) {
                 Some(Ok(chunk)) => self.take(chunk),
                 Some(Err(error)) => self.end(&error),
-                None => self.end(&"it ended without its last event"),
+                None => self.end(&UpstreamError::BrokenOff("it ended without its last event".to_owned())),
             }
         }
     }

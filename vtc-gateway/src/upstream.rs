@@ -1,23 +1,49 @@
 //! The one room that speaks HTTP to pods.
+//!
+//! A worker keeps the connections that it has opened, and uses them again. A pod may close such a connection just when
+//! the next request goes out: a request that dies there before any byte of its answer came is sent once more, on a
+//! fresh connection. Only if that fails, too, has the pod failed.
 
-use std::pin::Pin;
+mod body;
+mod headers;
+mod link;
+mod origin;
+mod patience;
+mod wire;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::http::{Method, StatusCode};
-use awc::error::{ConnectError, PayloadError, SendRequestError};
-use awc::{Client, Connector};
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
 use bytes::Bytes;
-use futures_util::Stream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use http::{Method, Request, Uri};
+use http_body_util::Full;
 use serde::de::IgnoredAny;
+use tokio::time::Instant;
 
-use crate::headers::to_client;
-use crate::settings::UpstreamSettings;
+pub use self::body::PodBody;
+use self::link::Link;
+use self::origin::Origin;
+use self::patience::{Limits, Patience};
+use crate::metrics;
+use crate::settings::{PodTls, UpstreamSettings};
 
 /// A worker's connections to the pods.
 #[derive(Clone)]
-pub struct Upstream {
-    client: Client,
+pub struct Upstream(Rc<Shared>);
+
+struct Shared {
+    origins: RefCell<HashMap<String, Rc<Origin>>>,
+    tls: PodTls,
+    connect_timeout: Duration,
+    limits: Limits,
     answer_bytes: usize,
 }
 
@@ -25,9 +51,11 @@ pub struct Upstream {
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// How.
-    pub method: &'a Method,
+    pub method: &'a str,
     /// The path and the query.
     pub path: &'a str,
+    /// Whether it may be sent twice, should a used connection break.
+    pub may_repeat: bool,
     /// Whether an answer of JSON is passed as it comes. Else it is read as a whole first.
     pub passes_json: bool,
 }
@@ -50,29 +78,30 @@ pub enum AnswerBody {
     /// it cancels the pod's request.
     Passed {
         /// The bytes.
-        bytes: EventBytes,
+        bytes: PodBody,
         /// How many there are.
         length: Option<u64>,
         /// Whether they are JSON, which is passed like that only where the question says so.
         is_json: bool,
     },
     /// Server-sent events, as they come. Dropping it closes the connection, which cancels the pod's request. It
-    /// also just ends if the connection does: only its last event tells that it is complete.
-    Events(EventBytes),
+    /// also just ends if the connection does, unless the pod told how long it is: only its last event tells that it
+    /// is complete.
+    Events(PodBody),
 }
 
-/// The bytes of a stream of events.
-pub type EventBytes = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
-
-/// Why there is no answer. Nothing has gone to the client.
+/// Why there is no answer, or not all of it.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// Nobody is there. Nothing was sent.
     #[error("{0}")]
     Away(String),
-    /// The pod broke off before its answer was there.
+    /// The pod broke off before its answer was there, or answers what is no HTTP.
     #[error("{0}")]
     BrokenOff(String),
+    /// The pod takes longer than it may.
+    #[error("{0}")]
+    TimedOut(String),
     /// The answer is longer than is allowed, and so would be another pod's.
     #[error("its answer is longer than the {limit} bytes that are allowed")]
     TooLong {
@@ -81,106 +110,203 @@ pub enum UpstreamError {
     },
 }
 
-/// A connection that was not used for so long is closed. Servers close theirs after some time (uvicorn: 5 s): better
-/// to be the first.
-const IDLE: Duration = Duration::from_secs(4);
+/// The head of an answer, and what is to come.
+struct Begun {
+    head: http::response::Parts,
+    body: PodBody,
+}
 
 // === impl Upstream ===
 
 impl Upstream {
-    /// Fresh connections, for one worker: they cannot be sent to another thread.
+    /// No connections yet. They are one worker's: they cannot be sent to another thread.
     #[must_use]
-    pub fn new(settings: &UpstreamSettings) -> Self {
-        let connector = Connector::new()
-            .timeout(settings.connect_timeout)
-            // How many requests a pod runs is the policy's business, not the connection pool's.
-            .limit(0)
-            .conn_keep_alive(IDLE)
-            .conn_lifetime(Duration::from_secs(24 * 3600));
-        let client = Client::builder()
-            .connector(connector)
-            // The first token of a long prompt may take minutes.
-            .disable_timeout()
-            .disable_redirects()
-            .no_default_headers()
-            .finish();
-        Self { client, answer_bytes: settings.answer_bytes }
+    pub fn new(settings: &UpstreamSettings, tls: &PodTls) -> Self {
+        let limits = Limits {
+            first_byte: settings.first_byte_timeout,
+            idle: settings.idle_timeout,
+            whole: settings.request_timeout,
+        };
+        Self(Rc::new(Shared {
+            origins: RefCell::default(),
+            tls: tls.clone(),
+            connect_timeout: settings.connect_timeout,
+            limits,
+            answer_bytes: settings.answer_bytes,
+        }))
     }
 
-    /// The client itself, for the poller.
+    /// When a request that begins now must be complete, wherever it is sent.
     #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.0.limits.whole
     }
 
-    /// Sends a request and returns with the whole answer, or with the head of a stream.
+    /// Asks a pod about itself: the status and the body of its answer, of which no more than `limit` bytes are read.
+    /// Head and body together may take as long as `patience`.
     ///
     /// # Errors
-    /// [`UpstreamError`]: unless its answer was too long, it may be sent again, to another pod.
+    /// [`UpstreamError`]: the pod is not there, broke off, answered too much or took too long.
+    pub async fn get(
+        &self,
+        url: &str,
+        path: &str,
+        patience: Duration,
+        limit: usize,
+    ) -> Result<(StatusCode, Bytes), UpstreamError> {
+        let limits = Limits { first_byte: patience, idle: patience, whole: patience };
+        let deadline = Instant::now() + patience;
+        let origin = self.origin(url)?;
+        let request = request(&origin, Method::GET, path, Bytes::new())?;
+        let Begun { head, body } = self.begin(origin, request, Patience::new(limits, deadline), true).await?;
+        Ok((status(&head)?, body.whole(limit).await?))
+    }
+
+    /// Posts a request and returns with the whole answer, or with the head of a stream. It must be complete at the
+    /// `deadline`.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]. Nothing has gone to the client. If the pod is away or broke off, it may be sent to another.
     pub async fn send(
         &self,
         url: &str,
         question: Question<'_>,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         body: Bytes,
+        deadline: Instant,
     ) -> Result<Answer, UpstreamError> {
-        let Question { method, path, passes_json } = question;
-        let mut request = self.client.request(method.clone(), format!("{url}{path}")).no_decompress();
-        *request.headers_mut() = headers;
-        let mut response = request.send_body(body).await?;
-        let (status, headers) = (response.status(), to_client(response.headers()));
-        let kind = media_type(response.headers());
+        let unfit = |error| UpstreamError::BrokenOff(format!("{} is no method: {error}", question.method));
+        let method = Method::from_bytes(question.method.as_bytes()).map_err(unfit)?;
+        let origin = self.origin(url)?;
+        let mut request = request(&origin, method, question.path, body)?;
+        headers::put(headers, request.headers_mut());
+        let patience = Patience::new(self.0.limits, deadline);
+        let Begun { head, body } = self.begin(origin, request, patience, question.may_repeat).await?;
+        let (status, headers) = (status(&head)?, headers::to_client(&head.headers));
+        let kind = media_type(&head.headers);
         let is_json = kind == "application/json" || kind.ends_with("+json");
         let body = if kind == "text/event-stream" {
-            AnswerBody::Events(Box::pin(response))
-        } else if status.is_success() && (!is_json || passes_json) {
-            let length = announced(response.headers());
-            AnswerBody::Passed { bytes: Box::pin(response), length, is_json }
+            AnswerBody::Events(body)
+        } else if status.is_success() && (!is_json || question.passes_json) {
+            AnswerBody::Passed { length: body.length(), bytes: body, is_json }
         } else {
-            let limit = self.answer_bytes;
-            let body = response.body().limit(limit).await.map_err(|error| match error {
-                PayloadError::Overflow => UpstreamError::TooLong { limit },
-                other => UpstreamError::BrokenOff(other.to_string()),
-            })?;
-            if breaks_off(status, response.headers(), &body) {
+            let body = body.whole(self.0.answer_bytes).await?;
+            if breaks_off(status, &head.headers, &body) {
                 return Err(UpstreamError::BrokenOff("it broke off its answer".to_owned()));
             }
             AnswerBody::Whole(body)
         };
         Ok(Answer { status, headers, body })
     }
-}
 
-impl From<SendRequestError> for UpstreamError {
-    fn from(error: SendRequestError) -> Self {
-        let text = error.to_string();
-        match error {
-            // So awc calls a connection that ended before the head of the answer.
-            SendRequestError::Connect(ConnectError::Disconnected) => Self::BrokenOff(text),
-            SendRequestError::Connect(_) => Self::Away(text),
-            _ => Self::BrokenOff(text),
+    async fn begin(
+        &self,
+        origin: Rc<Origin>,
+        request: Request<Full<Bytes>>,
+        mut patience: Patience,
+        may_repeat: bool,
+    ) -> Result<Begun, UpstreamError> {
+        let used = if may_repeat { origin.used_link() } else { None };
+        if let Some(mut link) = used {
+            match head_within(&mut link, request.clone(), &mut patience).await? {
+                Ok(answer) => return Ok(Begun::new(answer, link, origin, patience)),
+                Err(error) if link.has_heard() => return Err(UpstreamError::broken_off(&error)),
+                Err(_) => metrics::reconnect(),
+            }
         }
+        let mut link = origin.fresh_link(self.0.connect_timeout).await?;
+        match head_within(&mut link, request, &mut patience).await? {
+            Ok(answer) => Ok(Begun::new(answer, link, origin, patience)),
+            Err(error) => Err(UpstreamError::broken_off(&error)),
+        }
+    }
+
+    fn origin(&self, url: &str) -> Result<Rc<Origin>, UpstreamError> {
+        let mut origins = self.0.origins.borrow_mut();
+        if let Some(origin) = origins.get(url) {
+            return Ok(Rc::clone(origin));
+        }
+        // Pods come and go.
+        origins.retain(|_, origin| !origin.is_forgotten());
+        let origin = Rc::new(Origin::new(url, &self.0.tls)?);
+        origins.insert(url.to_owned(), Rc::clone(&origin));
+        Ok(origin)
     }
 }
 
-/// Whether the pod left before its answer was complete: awc takes the end of a connection for the end of the body.
-/// Where no length was announced, JSON that stops short tells; an error may come without a body.
-fn breaks_off(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
-    match announced(headers) {
-        Some(length) => (body.len() as u64) < length,
-        None if status.is_success() && media_type(headers) == "application/json" => {
-            serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
-        }
-        None => false,
-    }
+/// The head of the answer; how the connection ended, if it did; an error if it takes too long.
+async fn head_within(
+    link: &mut Link,
+    request: Request<Full<Bytes>>,
+    patience: &mut Patience,
+) -> Result<hyper::Result<http::Response<hyper::body::Incoming>>, UpstreamError> {
+    let mut answer = pin!(link.send(request));
+    poll_fn(|context| match answer.as_mut().poll(context) {
+        Poll::Ready(answer) => Poll::Ready(Ok(answer)),
+        Poll::Pending => patience.poll_end(context).map(Err),
+    })
+    .await
 }
 
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+fn request(
+    origin: &Origin,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, UpstreamError> {
+    let unfit = |error| UpstreamError::BrokenOff(format!("{path} cannot be asked for: {error}"));
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = Uri::try_from(path).map_err(unfit)?;
+    request.headers_mut().insert(HOST, origin.authority.clone());
+    Ok(request)
+}
+
+/// The status of a complete answer: a pod that changes the protocol, unasked, speaks none of ours.
+fn status(head: &http::response::Parts) -> Result<StatusCode, UpstreamError> {
+    let fit = StatusCode::from_u16(head.status.as_u16()).ok().filter(|status| !status.is_informational());
+    fit.ok_or_else(|| UpstreamError::BrokenOff(format!("it answers {}", head.status)))
+}
+
+/// Whether the pod left before its answer was complete. Where it announced no length, the end of the connection is the
+/// end of the body, and JSON that stops short tells; an error may come without a body.
+fn breaks_off(status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> bool {
+    let is_announced = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    !is_announced
+        && status.is_success()
+        && media_type(headers) == "application/json"
+        && serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
 /// The type of the content, without parameters, in small letters; empty if there is none.
-fn media_type(headers: &HeaderMap) -> String {
+fn media_type(headers: &http::HeaderMap) -> String {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+// === impl UpstreamError ===
+
+impl UpstreamError {
+    fn broken_off(error: &hyper::Error) -> Self {
+        use std::error::Error;
+        Self::BrokenOff(match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        })
+    }
+}
+
+// === impl Begun ===
+
+impl Begun {
+    fn new(
+        answer: http::Response<hyper::body::Incoming>,
+        link: Box<Link>,
+        origin: Rc<Origin>,
+        mut patience: Patience,
+    ) -> Self {
+        patience.renew();
+        let (head, incoming) = answer.into_parts();
+        Self { head, body: PodBody::new(incoming, link, origin, patience) }
+    }
 }

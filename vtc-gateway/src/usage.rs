@@ -100,7 +100,8 @@ impl Wire {
 
     fn input(&self) -> Option<u64> {
         let beside = [self.cache_read_input_tokens, self.cache_creation_input_tokens];
-        let with_cached = |input| beside.iter().flatten().fold(input, |sum: u64, more| sum.saturating_add(*more));
+        let with_cached =
+            |input| beside.iter().flatten().fold(input, |sum: u64, more| sum.saturating_add(*more));
         let all_but_output = || Some(self.total_tokens?.saturating_sub(self.output()));
         self.prompt_tokens.or(self.input_tokens.map(with_cached)).or_else(all_but_output)
     }

@@ -91,8 +91,12 @@ fn draw_levels(chart: &mut Chart<'_, '_>, plot: &Plot) -> Drawn {
     for level in &plot.levels {
         let ends = [(from, level.at), (to, level.at)];
         chart.draw_series(DashedLineSeries::new(ends, 16, 10, BLACK.stroke_width(3)))?;
-        let style = (FONT, TEXT).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Bottom));
-        let label = EmptyElement::at(ends[0]) + Text::new(level.label.clone(), (12, -4), style);
+        // Above its line, unless that is where the title is.
+        let top = chart.plotting_area().get_pixel_range().1.start;
+        let is_high = chart.backend_coord(&ends[0]).1 - top < LEGEND_LINE;
+        let (side, off) = if is_high { (VPos::Top, 8) } else { (VPos::Bottom, -4) };
+        let style = (FONT, TEXT).into_font().color(&BLACK).pos(Pos::new(HPos::Left, side));
+        let label = EmptyElement::at(ends[0]) + Text::new(level.label.clone(), (12, off), style);
         chart.draw_series(std::iter::once(label))?;
     }
     Ok(())

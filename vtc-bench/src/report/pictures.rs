@@ -20,6 +20,9 @@ const CLIENTS: usize = 7;
 /// So many points make a line.
 const POINTS: usize = 400;
 
+/// A client with fewer requests shows chance.
+const QUIET_REQUESTS: u64 = 50;
+
 /// So many times the least is far.
 const FAR: f64 = 15.0;
 
@@ -35,6 +38,7 @@ pub fn of(title: &str, runs: &[(String, &RunSummary)]) -> Vec<Picture> {
     pictures.push(gap(title, runs));
     if runs.len() > 1 {
         pictures.push(first_tokens(title, runs));
+        pictures.extend(quiet_first_tokens(title, runs));
     }
     for (number, (name, run)) in runs.iter().enumerate() {
         let stem = format!("{}-{}", number + 1, slug(name));
@@ -104,6 +108,27 @@ fn first_tokens(title: &str, runs: &[(String, &RunSummary)]) -> Picture {
         caption: "Which part of all served requests had their first token within a time.".to_owned(),
         plot: cumulative(format!("{title}: time to first token"), runs.iter().map(line).collect()),
     }
+}
+
+/// Of the client that got least in the first run: it has most to lose by the others.
+fn quiet_first_tokens(title: &str, runs: &[(String, &RunSummary)]) -> Option<Picture> {
+    let enough = |client: &&ClientSummary| client.served >= QUIET_REQUESTS;
+    let service = |client: &ClientSummary| client.service / client.weight;
+    let clients = runs.first()?.1.clients.iter().filter(enough);
+    let quiet = clients.min_by(|a, b| service(a).total_cmp(&service(b)))?;
+    let of = |run: &RunSummary| run.client(&quiet.client).map(|client| distribution(&client.first_token));
+    let line = |(name, run): &(String, &RunSummary)| Some(Series::new(name.clone(), of(run)?));
+    let who = client_name(quiet);
+    Some(Picture {
+        name: "first-token-of-the-quietest".to_owned(),
+        caption: format!(
+            "Which part of the served requests of {who}, which asked for least, had their first token within a time."
+        ),
+        plot: cumulative(
+            format!("{title}: time to first token of {who}"),
+            runs.iter().filter_map(line).collect(),
+        ),
+    })
 }
 
 /// With even steps, or by factors if the values are so far apart that even steps would show the least of them as nothing.

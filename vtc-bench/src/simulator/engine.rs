@@ -3,15 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
-use rand::rngs::Xoshiro256PlusPlus;
-use rand::{RngExt, SeedableRng};
-use vtc_core::queue::discipline::{self, DisciplineOptions, Fcfs};
-use vtc_core::queue::{QueueLimits, Weight};
-use vtc_core::{Arrival, ConfigError, FairQueue, Tokens, Usage};
+use vtc_core::queue::discipline::Fcfs;
+use vtc_core::{ConfigError, Usage};
 
 use super::gateway::{Gateway, Place};
 use super::pod::{self, Flight, Pod, Tally};
-use super::policy::{Order, Predictor};
+use super::policy::{Order, Placement, Predictor};
+use super::queue::{Queue, identity};
 use super::rate_limit::RateLimit;
 use super::{Setup, Summary};
 use crate::request::{Outcome, Request, Served};
@@ -22,10 +20,10 @@ pub(super) struct Engine<'a, S> {
     clients: &'a [Client],
     sink: S,
     limit: Option<RateLimit>,
-    queue: Option<FairQueue<Request>>,
-    predictor: Predictor,
-    capped: bool,
+    queue: Option<Queue<'a>>,
     gateway: Option<Gateway>,
+    /// One pod that is given nothing: what it could not hold is refused.
+    sample: Box<dyn Pod>,
     pods: Vec<Box<dyn Pod>>,
     /// What was routed to each pod and has not been taken in there.
     lines: Vec<VecDeque<Flight>>,
@@ -33,9 +31,6 @@ pub(super) struct Engine<'a, S> {
     idle: BTreeSet<usize>,
     /// When each step that is under way is over, the earliest on top.
     steps: BinaryHeap<Reverse<(u64, usize)>>,
-    /// How many requests of each client wait in the queue.
-    waiting: Vec<u32>,
-    rng: Xoshiro256PlusPlus,
     summary: Summary,
     /// Requests that end with a step, and pods that are at the beginning of one: kept for their memory.
     ended: Vec<Flight>,
@@ -44,38 +39,35 @@ pub(super) struct Engine<'a, S> {
 
 /// Nanoseconds of a second.
 const SECOND: f64 = 1e9;
-/// The part of what the pods hold that the quantum of deficit round robin is.
-const QUANTUM: f64 = 20.0;
 
 // === impl Engine ===
 
 impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
     pub(super) fn new(setup: &Setup, clients: &'a [Client], sink: S) -> Result<Self, ConfigError> {
-        let pods = setup.pods.max(1);
+        let (pods, profile) = match setup.policy.placement {
+            Placement::Pooled => (1, &setup.profile.pooled(setup.pods.max(1))),
+            Placement::Pulled | Placement::Routed(_) => (setup.pods.max(1), &setup.profile),
+        };
         let (limit, discipline, predictor) = match setup.policy.order {
             Order::None => (None, None, Predictor::MovingAverage),
             Order::Rpm(most) => (Some(RateLimit::new(most)), Some(Fcfs::NAME), Predictor::MovingAverage),
             Order::Queue(discipline, predictor) => (None, Some(discipline), predictor),
         };
-        let queue = discipline.map(|name| queue(setup, name, predictor)).transpose()?;
+        let queue = discipline.map(|name| Queue::new(setup, clients, name, predictor)).transpose()?;
         let capacity = queue.is_some().then_some(setup.capacity);
-        let gateway =
-            setup.policy.pods.map(|policy| Gateway::new(policy, pods, capacity, setup.seed)).transpose()?;
+        let routed = setup.policy.placement.routed();
+        let gateway = routed.map(|policy| Gateway::new(policy, pods, capacity, setup.seed)).transpose()?;
         Ok(Self {
             clients,
             sink,
             limit,
             queue,
-            predictor,
-            capped: setup.policy.running_per_user.is_some(),
             gateway,
-            pods: (0..pods).map(|_| pod::make(&setup.profile)).collect(),
+            sample: pod::make(&setup.profile),
+            pods: (0..pods).map(|_| pod::make(profile)).collect(),
             lines: (0..pods).map(|_| VecDeque::new()).collect(),
             idle: (0..pods).collect(),
             steps: BinaryHeap::new(),
-            waiting: vec![0; clients.len()],
-            // Another sequence than the gateway's.
-            rng: Xoshiro256PlusPlus::seed_from_u64(!setup.seed),
             summary: Summary::default(),
             ended: Vec::new(),
             at_step: Vec::new(),
@@ -113,43 +105,34 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
             }
             self.go_on(now);
         }
-        debug_assert!(self.queue.as_ref().is_none_or(|queue| queue.waiting() + queue.running() == 0));
+        debug_assert!(self.queue.as_ref().is_none_or(Queue::is_empty));
+        self.summary.most_waiting = self.queue.as_ref().map_or(0, Queue::most_waiting);
         self.summary.pods = self.pods.iter().fold(Tally::default(), |sum, pod| sum.and(pod.tally()));
         self.summary
     }
 
     fn arrive(&mut self, request: Request, now: u64) {
         self.summary.requests += 1;
-        let client = request.client;
-        let held = self.pods.first().is_some_and(|pod| pod.could_hold(&request));
-        if !held || self.limit.as_mut().is_some_and(|limit| !limit.accepts(client, now)) {
+        let fits = self.sample.could_hold(&request);
+        if !fits || self.limit.as_mut().is_some_and(|limit| !limit.accepts(request.client, now)) {
             return self.refuse(&request);
         }
-        if self.queue.is_none() {
-            self.report();
-            return self.route(request);
-        }
-        // Whoever has a request waiting is in the order already, where one more changes nothing.
-        let index = client as usize;
-        let alone = self.waiting.get(index).is_none_or(|waiting| *waiting == 0);
-        if alone {
+        if self.queue.as_ref().is_none_or(|queue| !queue.knows(request.client)) {
             self.report();
         }
-        let rng = &mut self.rng;
-        let max_output = self.predictor.told(request.output, || rng.random());
-        let (user, weight) = identity(self.clients, client);
-        let input = request.input;
-        let arrival = Arrival { user, weight, input, max_output, bytes: 0, deadline: None, payload: request };
-        let Some(queue) = &mut self.queue else { return };
-        match queue.push(arrival) {
-            Ok(_) => {
-                if let Some(waiting) = self.waiting.get_mut(index) {
-                    *waiting += 1;
+        match &mut self.queue {
+            None => self.route(request),
+            Some(queue) => {
+                if let Err(request) = queue.push(request) {
+                    self.refuse(&request);
                 }
-                self.summary.most_waiting = self.summary.most_waiting.max(queue.waiting());
             }
-            Err(refused) => self.refuse(&refused.payload),
         }
+    }
+
+    /// Whether anybody waits in the queue.
+    fn is_waited(&self) -> bool {
+        self.queue.as_ref().is_some_and(Queue::is_waiting)
     }
 
     fn refuse(&mut self, request: &Request) {
@@ -170,7 +153,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
 
     /// A gateway with a queue: whoever goes next goes to a pod's line, while the gateway thinks that there is room.
     fn dispatch(&mut self) {
-        if self.gateway.is_none() || self.queue.as_ref().is_none_or(|queue| queue.waiting() == 0) {
+        if self.gateway.is_none() || !self.is_waited() {
             return;
         }
         self.report();
@@ -179,9 +162,6 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
             let (user, _) = identity(clients, head.payload.client);
             gateway.place(user, head.input, head.prepaid)
         }) {
-            if let Some(waiting) = self.waiting.get_mut(gone.payload.client as usize) {
-                *waiting -= 1;
-            }
             let pod = gone.place.pod;
             let flight = Flight { id: Some(gone.id), ..routed(gone.payload, gone.place) };
             self.lines[pod].push_back(flight);
@@ -193,7 +173,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         let mut pods = std::mem::take(&mut self.at_step);
         if self.gateway.is_some() {
             pods.extend(self.idle.iter().filter(|pod| !self.lines[**pod].is_empty()));
-        } else if self.queue.as_ref().is_some_and(|queue| queue.waiting() > 0) {
+        } else if self.is_waited() {
             pods.extend(&self.idle);
         }
         pods.sort_unstable();
@@ -218,8 +198,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
 
     /// Without a gateway, these pods ask the queue who comes in.
     fn pull(&mut self, pods: &[usize]) {
-        let waits = self.queue.as_ref().is_some_and(|queue| queue.waiting() > 0);
-        if self.gateway.is_some() || !waits || !pods.iter().any(|pod| self.pods[*pod].is_open()) {
+        if self.gateway.is_some() || !self.is_waited() || !pods.iter().any(|pod| self.pods[*pod].is_open()) {
             return;
         }
         self.report();
@@ -228,9 +207,6 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
             let takes = |pod: &&usize| all[**pod].takes(head.payload);
             pods.iter().filter(takes).min_by_key(|pod| all[**pod].running()).copied()
         }) {
-            if let Some(waiting) = self.waiting.get_mut(gone.payload.client as usize) {
-                *waiting -= 1;
-            }
             all[gone.place].admit(Flight { id: Some(gone.id), ..Flight::new(gone.payload) });
         }
     }
@@ -239,7 +215,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
     fn finish(&mut self, pod: usize, now: u64) -> bool {
         let mut ended = std::mem::take(&mut self.ended);
         self.pods[pod].finish(now, &mut ended);
-        if self.capped && !ended.is_empty() {
+        if self.queue.as_ref().is_some_and(Queue::is_capped) && !ended.is_empty() {
             // An end may bring its user back into the order, at the level: all tokens of before are charged first, also
             // the last ones of those who end with it.
             self.report();
@@ -253,7 +229,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         for flight in ended.drain(..) {
             let Request { arrival, client, input, output, .. } = flight.request;
             if let (Some(queue), Some(id)) = (&mut self.queue, flight.id) {
-                queue.settle(id, Usage::new(input, output));
+                queue.settle(id, Usage { input, cached: flight.cached, output });
             }
             if let Some(gateway) = &mut self.gateway {
                 gateway.end(pod, &flight);
@@ -281,23 +257,6 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
             });
         }
     }
-}
-
-/// The queue of that discipline.
-fn queue(setup: &Setup, name: &'static str, predictor: Predictor) -> Result<FairQueue<Request>, ConfigError> {
-    let held = setup.profile.pool_tokens() as f64 * setup.pods.max(1) as f64;
-    let wrong = |allowed: String| ConfigError::new("policy", name, allowed);
-    let quantum = Tokens::new(held / QUANTUM).map_err(|error| wrong(error.to_string()))?;
-    let discipline = discipline::by_name(name, &DisciplineOptions { quantum });
-    let discipline = discipline.map_err(|error| wrong(error.to_string()))?;
-    let running_per_user = setup.policy.running_per_user.unwrap_or(usize::MAX);
-    let limits = QueueLimits { running_per_user, ..QueueLimits::NONE };
-    Ok(FairQueue::new(discipline).with_predictor(predictor.make()).with_limits(limits))
-}
-
-/// Who asks, and with which weight.
-fn identity(clients: &[Client], client: u32) -> (&str, Weight) {
-    clients.get(client as usize).map_or(("", Weight::ONE), |client| (&*client.name, client.weight))
 }
 
 fn routed(request: Request, place: Place) -> Flight {

@@ -1,6 +1,7 @@
 //! A pod: it takes requests in, works in steps, and says what came out.
 
 mod paged;
+mod pages;
 mod prefix_cache;
 mod reserving;
 
@@ -10,9 +11,7 @@ use vtc_core::queue::RequestId;
 use vtc_core::{ManualClock, Ticket};
 
 use self::paged::PagedPod;
-pub use self::paged::PagedProfile;
 use self::reserving::ReservingPod;
-pub use self::reserving::ReservingProfile;
 use super::profile::Profile;
 use crate::request::Request;
 
@@ -27,6 +26,8 @@ pub(super) struct Flight {
     pub(super) guess: u64,
     /// Tokens of its answer that were reported.
     pub(super) delivered: u64,
+    /// Tokens of its prompt that a cache had when it was first taken in.
+    pub(super) cached: u64,
     /// When its first token came, in nanoseconds.
     pub(super) first_token: Option<u64>,
 }
@@ -93,7 +94,7 @@ pub(super) fn written(request: &Request) -> u64 {
 
 impl Flight {
     pub(super) const fn new(request: Request) -> Self {
-        Self { request, id: None, ticket: None, guess: 0, delivered: 0, first_token: None }
+        Self { request, id: None, ticket: None, guess: 0, delivered: 0, cached: 0, first_token: None }
     }
 }
 

@@ -15,9 +15,13 @@
 //! # Ok::<(), vtc_bench::simulator::ProfileError>(())
 //! ```
 
+mod paged;
+mod reserving;
+
 use serde::{Deserialize, Serialize};
 
-use super::pod::{PagedProfile, ReservingProfile};
+pub use self::paged::PagedProfile;
+pub use self::reserving::ReservingProfile;
 
 /// A kind of pod.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +110,16 @@ impl Profile {
         match self {
             Self::Reserving(profile) => profile.max_running,
             Self::Paged(profile) => profile.max_running,
+        }
+    }
+
+    /// One engine that is so many of these together: their memory is one, and what each does in a step, it does in one
+    /// step of the same length.
+    #[must_use]
+    pub fn pooled(&self, pods: usize) -> Self {
+        match self {
+            Self::Reserving(profile) => Self::Reserving(profile.pooled(pods)),
+            Self::Paged(profile) => Self::Paged(profile.pooled(pods)),
         }
     }
 

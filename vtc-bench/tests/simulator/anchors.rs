@@ -77,7 +77,7 @@ fn two_who_want_too_much_come_out_as_they_were_measured() {
     let diff = |run: &RunSummary| run.avg_diff;
     near("overload, fcfs, Avg Diff", mean("fcfs", &workload, SEEDS, diff), 439.0, 0.035);
     near("overload, vtc-fair, Avg Diff", mean("vtc-fair", &workload, SEEDS, diff), 122.0, 0.06);
-    near("overload, vtc-pred-50, Avg Diff", mean("vtc-pred-50", &workload, SEEDS, diff), 11.0, 0.5);
+    near("overload, vtc-pred-50, Avg Diff", mean("vtc-pred-50", &workload, 40, diff), 11.0, 0.2);
     near("overload, vtc-oracle, Avg Diff", mean("vtc-oracle", &workload, SEEDS, diff), 1.0, 0.5);
 }
 
@@ -123,8 +123,8 @@ fn service_is_shared_by_weight() {
     }
 }
 
-/// The line that a ramp leaves is the small difference of two large numbers, what comes and what is served: 2 ms more a
-/// step take 5 % of the throughput of `overload` and make the 36 s of `fcfs` 47 s.
+/// The line that a ramp leaves is the small difference of two large numbers, what comes and what is served: on pods whose
+/// times are 3 % longer the 36 s of `fcfs` are 44 s, and the 4.5 s of `on-off-less` 3.7 s.
 #[test]
 fn the_quiet_client_is_spared_the_line_of_the_other() {
     let p99 = |run: &RunSummary| run.clients[0].first_token.quantile(0.99).unwrap();

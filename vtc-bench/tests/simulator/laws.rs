@@ -24,6 +24,7 @@ fn policies() -> Vec<String> {
     let orders = orders.into_iter().chain(discipline::NAMES);
     let mut policies: Vec<_> = orders.clone().map(str::to_owned).collect();
     let pods = vtc_core::policy::NAMES.into_iter().chain(["vtc-basic-shuffled"]).cycle();
+    policies.extend(orders.clone().skip(1).map(|order| format!("{order},pooled")));
     policies.extend(orders.zip(pods).map(|(order, pod)| format!("{order},{pod}")));
     policies
 }
@@ -65,6 +66,44 @@ fn tally(asked: impl Iterator<Item = (f64, u32, u64, u64)>) -> HashMap<(u64, u32
     tally
 }
 
+/// What one pod does, an engine of one pod does; and an engine of several has their throughput, nearly.
+#[test]
+fn an_engine_of_all_pods_is_what_they_are_together() {
+    let workload = workload::by_name("overload-multi").unwrap().lasting(60.0);
+    for profile in profiles() {
+        let outcomes = |policy: &str, pods, load| {
+            let workload = workload.clone().at_load(load).unwrap();
+            run(&Setup::new(policy.parse().unwrap()).on(pods, profile.clone()), &workload, 1)
+        };
+        assert_eq!(outcomes("vtc-fair", 1, 1.0), outcomes("vtc-fair,pooled", 1, 1.0));
+        let (one, several) = (outcomes("fcfs", 1, 1.0).1.end, outcomes("fcfs,pooled", 8, 8.0).1.end);
+        assert!((several / one - 1.0).abs() < 0.15, "{one} {several}");
+    }
+}
+
+/// A prompt token from a cache costs what it is told to: with nothing else different, another order.
+#[test]
+fn what_comes_from_a_cache_may_cost_less() {
+    let blocks: std::sync::Arc<[u64]> = (0..16).collect();
+    let request = |number: u32| {
+        // One client's prompts are the same, the other's are not.
+        let same = number.is_multiple_of(2);
+        let own: std::sync::Arc<[u64]> =
+            (0..16).map(|block| u64::from(number) * 1000 + 100 + block).collect();
+        let blocks = Some(if same { blocks.clone() } else { own });
+        Request { arrival: 0.0, client: number % 2, input: 1024, output: 64, blocks }
+    };
+    let half_time = |cached_cost| {
+        let profile = Profile::from_toml("kind = 'paged'\npool_tokens = 4096\nprefix_tokens = 64").unwrap();
+        let setup = Setup { cached_cost, ..Setup::new("vtc-fair".parse().unwrap()).on(1, profile) };
+        let mut ends = Vec::new();
+        simulate(&setup, &clients(2), (0..80).map(request), |of| ends.push(of.client)).unwrap();
+        ends[..40].iter().filter(|client| **client == 0).count()
+    };
+    let (whole, discounted) = (half_time(1.0), half_time(0.0));
+    assert!(discounted > whole + 5, "{whole} {discounted}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })]
 
@@ -89,7 +128,8 @@ proptest! {
                 }
                 let refused = outcomes.iter().filter(|of| of.served.is_none()).count();
                 prop_assert_eq!((summary.requests, summary.refused), (requests.len() as u64, refused as u64));
-                prop_assert!(summary.pods.most_held <= profile.pool_tokens(), "{}: {:?}", &policy, summary);
+                let pools = if policy.ends_with(",pooled") { pods as u64 } else { 1 };
+                prop_assert!(summary.pods.most_held <= pools * profile.pool_tokens(), "{}: {:?}", &policy, summary);
                 let paged = matches!(profile, Profile::Paged(_));
                 prop_assert!(paged || summary.pods.preemptions == 0);
             }

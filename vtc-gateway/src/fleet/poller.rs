@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use awc::Client;
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,6 +13,7 @@ use super::{Backend, Fleet, FleetCell, Report};
 use crate::admission::Admission;
 use crate::dialect::Dialect;
 use crate::settings::PodSetting;
+use crate::upstream::Upstream;
 
 /// Keeps a [`FleetCell`] up to date, and the queue. There is one per gateway.
 #[derive(Debug)]
@@ -59,8 +59,8 @@ impl Poller {
     }
 
     /// Asks all pods at the same time and publishes what they say.
-    pub async fn poll(&mut self, client: &Client) {
-        let reports = join_all(self.backends.iter().map(|backend| ask(client, &backend.url))).await;
+    pub(crate) async fn poll(&mut self, upstream: &Upstream) {
+        let reports = join_all(self.backends.iter().map(|backend| ask(upstream, &backend.url))).await;
         for (backend, report) in self.backends.iter_mut().zip(reports) {
             let is_news = !self.has_asked || backend.ready != report.is_ok();
             backend.ready = report.is_ok();
@@ -86,23 +86,22 @@ impl Poller {
     }
 
     /// Polls at every interval, and at once when a pod is suspected; runs until it is dropped.
-    pub async fn run(mut self, client: Client) {
+    pub(crate) async fn run(mut self, upstream: Upstream) {
         loop {
             let suspicion = self.cell.suspicion.notified();
             // Either way it is time to ask again.
             let _ = tokio::time::timeout(self.interval, suspicion).await;
-            self.poll(&client).await;
+            self.poll(&upstream).await;
         }
     }
 }
 
 /// What the pod at that URL says; why it is not ready, if it is not.
-async fn ask(client: &Client, url: &str) -> Result<Report, String> {
-    let request = client.get(format!("{url}/v1/models")).timeout(PATIENCE).send();
-    let mut response = request.await.map_err(|error| error.to_string())?;
-    match response.status() {
+async fn ask(upstream: &Upstream, url: &str) -> Result<Report, String> {
+    let answer = upstream.get(url, "/v1/models", PATIENCE, LONGEST_LIST).await;
+    let (status, body) = answer.map_err(|error| error.to_string())?;
+    match status {
         StatusCode::OK => {
-            let body = response.body().limit(LONGEST_LIST).await.map_err(|error| error.to_string())?;
             let list: ModelList = serde_json::from_slice(&body)
                 .map_err(|error| format!("what it says at /v1/models is no list of models: {error}"))?;
             let owner = list.data.first().and_then(|model| model["owned_by"].as_str()).unwrap_or_default();

@@ -96,7 +96,8 @@ const READS: Description = Description {
 };
 
 /// What the endpoints of files are like: only a form tells the model.
-const FILES: Description = Description { takes_forms: true, text: TextAt::Within(&[Member::Prompt]), ..READS };
+const FILES: Description =
+    Description { takes_forms: true, text: TextAt::Within(&[Member::Prompt]), ..READS };
 
 const LEGACY_CAPS: &[Member] = &[Member::MaxCompletionTokens, Member::MaxTokens];
 
@@ -229,11 +230,9 @@ impl Endpoint {
                 streams: Some(StreamUsage::Unasked),
                 ..READS
             },
-            Self::ImageEdits => Description {
-                paths: &["/v1/images/edits"],
-                streams: Some(StreamUsage::Unasked),
-                ..FILES
-            },
+            Self::ImageEdits => {
+                Description { paths: &["/v1/images/edits"], streams: Some(StreamUsage::Unasked), ..FILES }
+            }
             Self::ImageVariations => Description { paths: &["/v1/images/variations"], ..FILES },
             Self::Other => Description {
                 takes_forms: true,

@@ -14,7 +14,7 @@ use vtc_core::ConfigError;
 pub struct PodSetting {
     /// Its name: in the header `target-pod`, in metrics, and the order of the pods.
     pub name: String,
-    /// Where it is, without a path: `http://10.0.0.1:8000`.
+    /// Where it is, without a path: `http://10.0.0.1:8000` or `https://pod.example:8000`.
     pub url: String,
     /// The most requests that the queue lets run on it at the same time; absent: what the queue says of every pod.
     #[serde(default)]
@@ -73,8 +73,9 @@ impl PodSetting {
         if self.name.is_empty() || !self.name.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ConfigError::new("pod name", &self.name, "visible ASCII characters without spaces"));
         }
-        let uri = self.url.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-        // A port that is no port would be taken for 80, and a password would not be sent.
+        let uri =
+            self.url.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+        // A port that is no port would be taken for the usual one, and a password would not be sent.
         let is_address = |it: &Authority| match it.port_u16() {
             Some(_) => !it.as_str().contains('@'),
             None => it.as_str() == it.host(),
@@ -83,7 +84,11 @@ impl PodSetting {
             |uri: &Uri| uri.authority().is_some_and(is_address) && uri.path() == "/" && uri.query().is_none();
         if !uri.is_some_and(|uri| is_bare(&uri)) {
             let field = format!("URL of pod {}", self.name);
-            return Err(ConfigError::new(field, &self.url, "http://HOST:PORT without a path"));
+            return Err(ConfigError::new(
+                field,
+                &self.url,
+                "http://HOST:PORT or https://HOST:PORT without a path",
+            ));
         }
         self.capacity().validate().map_err(|error| {
             let field = format!("{} of pod {}", error.field, self.name);

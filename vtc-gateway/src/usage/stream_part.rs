@@ -159,7 +159,10 @@ impl Chunk<'_> {
     fn typed(&self, name: &str, part: StreamPart) -> StreamPart {
         let inner = self.response.or(self.message);
         let end = match name {
-            "message_stop" | "response.completed" | "response.incomplete" | "transcript.text.done"
+            "message_stop"
+            | "response.completed"
+            | "response.incomplete"
+            | "transcript.text.done"
             | "speech.audio.done" => Some(End::Last),
             "image_generation.completed" | "image_edit.completed" => Some(End::MaybeLast),
             "response.failed" | "error" => Some(End::Failed),
@@ -187,7 +190,8 @@ impl Chunk<'_> {
     fn of_llama_cpp(&self, timings: Option<Usage>, part: StreamPart) -> StreamPart {
         let number = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse().ok());
         let told = self.usage.and_then(|usage| Usage::of_usage(usage.get()));
-        let own = || Usage::of_llama_cpp(number(self.tokens_evaluated), number(self.tokens_predicted), timings);
+        let own =
+            || Usage::of_llama_cpp(number(self.tokens_evaluated), number(self.tokens_predicted), timings);
         let is_own = self.stop.is_some();
         StreamPart {
             usage: told.or_else(own).or(timings),

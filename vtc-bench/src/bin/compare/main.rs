@@ -14,17 +14,19 @@
 mod matrix;
 mod report;
 mod spread;
+mod victim;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Parser;
+use vtc_bench::report::Report;
 use vtc_bench::simulator::{Policy, Profile};
 use vtc_bench::trace;
 use vtc_bench::workload::{self, Replay, Workload};
 
-use self::matrix::Matrix;
+use self::matrix::{Cell, Matrix};
 
 /// Compares policies over workloads, numbers of pods and seeds, on all cores, and says which differences from the first
 /// policy exceed the seeds' spread.
@@ -58,6 +60,17 @@ struct Options {
     /// So many times as many requests a second, for each pod: 4 pods get four times as many.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
     load_per_pod: f64,
+    /// What a prompt token from a cache counts in the queue, from 0 to 1; the measures count it whole.
+    #[arg(long, value_name = "F", default_value_t = 1.0)]
+    cached_cost: f64,
+    /// The columns of the tables, separated by commas: tokens_per_s, avg_diff, gap, first_token_s, best_client_s,
+    /// worst_client_s, first_token_p99_s, jain_index, refused; with victim_p99_s and alone_p99_s each run is made once more
+    /// for the client that asks for least.
+    #[arg(long, value_name = "LIST", default_value = report::DEFAULT_COLUMNS, value_delimiter = ',', value_parser = report::column)]
+    columns: Vec<String>,
+    /// Write pictures and a page of the first seed's runs, for each workload and number of pods a folder in this one.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Threads [default: as many as there are cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -75,19 +88,47 @@ fn main() -> anyhow::Result<()> {
         seeds: options.seeds,
         load_per_pod: options.load_per_pod,
         profile: Profile::load(&options.pod_profile).context("--pod-profile")?,
+        cached_cost: options.cached_cost,
+        isolate: report::isolates(&options.columns),
+        keep: options.report.is_some(),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cells = matrix.run(options.threads.map_or(cores, |threads| threads as usize))?;
-    let comparisons = report::comparisons(&matrix, &cells);
+    if let Some(folder) = &options.report {
+        draw(&matrix, &cells, folder)?;
+    }
+    let comparisons = report::comparisons(&matrix, &cells, &options.columns);
     let text = match options.json {
         true => serde_json::to_string_pretty(&comparisons)? + "\n",
-        false => report::tables(&matrix, &comparisons),
+        false => report::tables(&matrix, &comparisons, &options.columns),
     };
+    if !options.json {
+        eprint!("{}\n\n", report::legend(&options.columns).trim_end());
+    }
     match io::stdout().write_all(text.as_bytes()) {
         // Whoever reads only the beginning is no failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// The pictures and the page of each workload and number of pods.
+fn draw(matrix: &Matrix, cells: &[Cell], folder: &Path) -> anyhow::Result<()> {
+    let command: Vec<_> = std::env::args().skip(1).collect();
+    for (w, workload) in matrix.workloads.iter().enumerate() {
+        for (p, pods) in matrix.pods.iter().enumerate() {
+            let title = format!("{}, {pods} {}", workload.name, if *pods == 1 { "pod" } else { "pods" });
+            let mut report = Report::new(title).with_note(format!("compare {}; seed 1", command.join(" ")));
+            for (policy, named) in matrix.policies.iter().enumerate() {
+                if let Some(run) = &cells[matrix.cell(w, p, policy)].first {
+                    report = report.with_run(named.to_string(), run);
+                }
+            }
+            let into = folder.join(format!("{}-{pods}", workload.name));
+            report.write(&into).with_context(|| format!("cannot write into {}", into.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// By spaces if there are any: a policy may have a comma in it.

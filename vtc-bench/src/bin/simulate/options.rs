@@ -50,6 +50,9 @@ pub struct Options {
     /// The most tokens that a gateway gives one pod at a time [default: the profile's].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_tokens: Option<u64>,
+    /// What a prompt token from a cache counts in the queue, from 0 to 1; the measures count it whole.
+    #[arg(long, value_name = "F", default_value_t = 1.0)]
+    cached_cost: f64,
     /// What all draws follow from.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -79,7 +82,8 @@ Policies: ORDER[@CAP][,POD-POLICY]
   none                 no queue: straight to a pod
   @CAP                 at most so many requests of one client run at the same time
   ,POD-POLICY          a gateway holds the queue and routes by vtc-basic, vtc-basic-shuffled, random, round-robin,
-                       least-request or power-of-two; without it the pods ask the queue themselves";
+                       least-request or power-of-two; without it the pods ask the queue themselves
+  ,pooled              all pods are one engine with the memory and the speed of all: the reference";
 
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
@@ -135,7 +139,11 @@ impl Options {
     pub fn setup(&self) -> anyhow::Result<Setup> {
         let profile = Profile::load(&self.pod_profile).context("--pod-profile")?;
         let pods = usize::try_from(self.pods)?;
-        let mut setup = Setup { seed: self.seed, ..Setup::new(self.policy.clone()).on(pods, profile) };
+        let mut setup = Setup {
+            seed: self.seed,
+            cached_cost: self.cached_cost,
+            ..Setup::new(self.policy.clone()).on(pods, profile)
+        };
         let Capacity { running, tokens } = setup.capacity;
         setup.capacity = Capacity {
             running: self.max_running.map_or(running, |most| usize::try_from(most).unwrap_or(usize::MAX)),

@@ -10,44 +10,15 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
-
-use super::prefix_cache::PrefixCache;
+use super::pages::Pages;
 use super::{Flight, Pod, Tally, written};
 use crate::request::Request;
-use crate::simulator::profile::{micros, millis};
-
-/// A pod that gives out memory in pages.
-///
-/// The times of the default are those measured for the A10G, in the form of one mixed step. It is a model of how such an
-/// engine works, not of one that was measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PagedProfile {
-    /// What a step takes whatever is in it, the host's part included, in milliseconds.
-    pub step_ms: f64,
-    /// What each prompt token that is read adds to a step, in milliseconds.
-    pub prefill_per_token_ms: f64,
-    /// What each request that writes adds to a step, in milliseconds.
-    pub decode_per_request_ms: f64,
-    /// What each token of their context adds to a step, in microseconds.
-    pub decode_per_context_token_us: f64,
-    /// Tokens that the cache of keys and values has room for.
-    pub pool_tokens: u64,
-    /// Tokens of a page.
-    pub page_tokens: u64,
-    /// The most requests that run at the same time.
-    pub max_running: usize,
-    /// The most tokens that one step reads and writes.
-    pub max_step_tokens: u64,
-    /// Tokens of a block of the prefixes in a trace, a multiple of a page; 0: prefixes are not kept.
-    pub prefix_tokens: u64,
-}
+use crate::simulator::profile::{PagedProfile, micros, millis};
 
 #[derive(Debug)]
 pub(super) struct PagedPod {
     profile: PagedProfile,
-    pages: u64,
+    pages: Pages,
     /// Put off, to be computed anew: the one that came first is the first to come back.
     put_off: VecDeque<Sequence>,
     /// Whose prompt is being read, the oldest first.
@@ -56,9 +27,6 @@ pub(super) struct PagedPod {
     writing: Vec<Sequence>,
     /// How many of those need a page in a step, by the step's number modulo a page's tokens.
     turning: Vec<usize>,
-    /// Pages that belong to one request alone.
-    private: u64,
-    prefixes: PrefixCache,
     /// Tokens of those who write.
     context: u64,
     /// Prompt tokens still to be read.
@@ -85,37 +53,17 @@ struct Sequence {
     end: u64,
 }
 
-// === impl PagedProfile ===
-
-impl Default for PagedProfile {
-    fn default() -> Self {
-        Self {
-            step_ms: 31.6,
-            prefill_per_token_ms: 0.209,
-            decode_per_request_ms: 0.149,
-            decode_per_context_token_us: 0.751,
-            pool_tokens: 10_000,
-            page_tokens: 16,
-            max_running: 256,
-            max_step_tokens: 2048,
-            prefix_tokens: 512,
-        }
-    }
-}
-
 // === impl PagedPod ===
 
 impl PagedPod {
     pub(super) fn new(profile: &PagedProfile) -> Self {
         Self {
-            pages: profile.pool_tokens / profile.page_tokens,
+            pages: Pages::new(profile.pool_tokens, profile.page_tokens, profile.prefix_tokens),
             turning: vec![0; profile.page_tokens as usize],
             profile: profile.clone(),
             put_off: VecDeque::new(),
             reading: VecDeque::new(),
             writing: Vec::new(),
-            private: 0,
-            prefixes: PrefixCache::default(),
             context: 0,
             unread: 0,
             steps: 0,
@@ -125,47 +73,6 @@ impl PagedPod {
         }
     }
 
-    fn pages_per_block(&self) -> u64 {
-        self.profile.prefix_tokens / self.profile.page_tokens
-    }
-
-    /// The blocks of the prompt that can be shared: the whole ones, but never all of the prompt, as the last token has to
-    /// be read for the first one to be written.
-    fn blocks<'a>(&self, request: &'a Request) -> &'a [u64] {
-        let Some(blocks) = request.blocks.as_deref().filter(|_| self.profile.prefix_tokens > 0) else {
-            return &[];
-        };
-        let whole = request.input.saturating_sub(1) / self.profile.prefix_tokens;
-        &blocks[..blocks.len().min(whole as usize)]
-    }
-
-    /// Pages that neither a request nor a prefix in use has: those of unused prefixes are free for the asking.
-    fn available(&self) -> u64 {
-        self.pages - self.private - self.prefixes.used() as u64 * self.pages_per_block()
-    }
-
-    /// Pages of its own for so many tokens, of which so many blocks are shared.
-    fn own_pages(&self, tokens: u64, shared: usize) -> u64 {
-        tokens.div_ceil(self.profile.page_tokens) - shared as u64 * self.pages_per_block()
-    }
-
-    /// Whether there are pages for so many tokens of the request, and one to write on, beside those that are due.
-    fn has_pages(&self, request: &Request, tokens: u64) -> bool {
-        let blocks = self.blocks(request);
-        let (found, unused) = (self.prefixes.found(blocks), self.prefixes.found_unused(blocks));
-        let needed = tokens.div_ceil(self.profile.page_tokens) + 1;
-        let there = (found - unused) as u64 * self.pages_per_block();
-        needed.saturating_sub(there) + self.pages_due() <= self.available()
-    }
-
-    /// Gives up unused prefixes until what is in use fits beside them.
-    fn make_room(&mut self) {
-        let per_block = self.pages_per_block();
-        while self.private + (self.prefixes.used() + self.prefixes.unused()) as u64 * per_block > self.pages
-            && self.prefixes.give_up()
-        {}
-    }
-
     /// The budget of the step that is left for prompts.
     fn budget(&self) -> u64 {
         self.profile.max_step_tokens.saturating_sub(self.writing.len() as u64 + self.unread)
@@ -173,25 +80,19 @@ impl PagedPod {
 
     /// Gives a request its pages and lets it be read.
     fn take_in(&mut self, mut sequence: Sequence) {
-        let blocks = self.blocks(&sequence.flight.request).to_vec();
-        let tokens = sequence.flight.request.input + sequence.kept;
-        let cached = self.prefixes.found(&blocks) as u64 * self.profile.prefix_tokens;
-        self.prefixes.take(&blocks);
-        sequence.shared = blocks.len();
+        let request = &sequence.flight.request;
+        let tokens = request.input + sequence.kept;
+        let cached = self.pages.cached(request);
+        sequence.shared = self.pages.take(request, tokens);
         sequence.unread = tokens - cached;
-        self.private += self.own_pages(tokens, blocks.len());
         self.unread += sequence.unread;
         self.tally.cached += cached;
         self.reading.push_back(sequence);
-        self.make_room();
     }
 
     /// Takes a request's memory away. `tokens` is what it has pages for.
     fn release(&mut self, sequence: &Sequence, tokens: u64) {
-        self.private -= self.own_pages(tokens, sequence.shared);
-        let blocks = self.blocks(&sequence.flight.request);
-        let shared = blocks[..sequence.shared].to_vec();
-        self.prefixes.give_back(&shared);
+        self.pages.release(&sequence.flight.request, tokens, sequence.shared);
     }
 
     /// Tokens of a request that writes.
@@ -215,8 +116,7 @@ impl PagedPod {
     fn start_writing(&mut self, mut sequence: Sequence, so_far: u64) {
         sequence.end = self.steps + written(&sequence.flight.request) - so_far;
         // The token that came with the reading may have begun a page.
-        let before = self.own_pages(self.tokens(&sequence) - 1, sequence.shared);
-        self.private += self.own_pages(self.tokens(&sequence), sequence.shared) - before;
+        self.pages.grow(self.tokens(&sequence) - 1, sequence.shared);
         self.context += self.tokens(&sequence);
         let turn = self.turn(&sequence);
         self.turning[turn] += 1;
@@ -241,7 +141,7 @@ impl PagedPod {
 
     /// Puts off those taken in last until this step's tokens have pages. One alone always has them.
     fn put_off(&mut self) {
-        while self.pages_due() > self.available() && self.reading.len() + self.writing.len() > 1 {
+        while self.pages_due() > self.pages.available() && self.reading.len() + self.writing.len() > 1 {
             let last_reading = self.reading.iter().map(|sequence| sequence.number).max();
             let writing = self.writing.iter().enumerate().map(|(at, sequence)| (sequence.number, at)).max();
             let mut sequence = match (last_reading, writing) {
@@ -274,7 +174,8 @@ impl PagedPod {
         while let Some(sequence) = self.put_off.front() {
             let tokens = sequence.flight.request.input + sequence.kept;
             let idle = self.reading.is_empty() && self.writing.is_empty();
-            let has_room = self.budget() > 0 && self.has_pages(&sequence.flight.request, tokens);
+            let request = &sequence.flight.request;
+            let has_room = self.budget() > 0 && self.pages.admits(request, tokens, self.pages_due());
             if !idle && !has_room {
                 break;
             }
@@ -287,7 +188,7 @@ impl PagedPod {
 
 impl Pod for PagedPod {
     fn could_hold(&self, request: &Request) -> bool {
-        (request.input + written(request)).div_ceil(self.profile.page_tokens) < self.pages
+        self.pages.could_hold(request.input + written(request))
     }
 
     fn is_open(&self) -> bool {
@@ -298,11 +199,13 @@ impl Pod for PagedPod {
         self.is_open()
             && self.running() < self.profile.max_running
             && self.budget() > 0
-            && self.has_pages(request, request.input)
+            && self.pages.admits(request, request.input, self.pages_due())
     }
 
     fn admit(&mut self, flight: Flight) {
         self.admitted += 1;
+        let cached = self.pages.cached(&flight.request);
+        let flight = Flight { cached, ..flight };
         self.take_in(Sequence { flight, number: self.admitted, shared: 0, unread: 0, kept: 0, end: 0 });
     }
 
@@ -335,7 +238,7 @@ impl Pod for PagedPod {
 
     fn finish(&mut self, now: u64, ended: &mut Vec<Flight>) {
         let due = self.turning[(self.steps % self.profile.page_tokens) as usize];
-        self.private += due as u64;
+        self.pages.add(due as u64);
         self.steps += 1;
         self.context += self.writing.len() as u64;
         while let Some(mut sequence) = self.reading.pop_front_if(|first| first.unread == 0) {
@@ -343,10 +246,9 @@ impl Pod for PagedPod {
             let so_far = sequence.kept + 1;
             self.start_writing(sequence, so_far);
         }
-        self.make_room();
+        self.pages.make_room();
         self.fresh = true;
-        let in_use = self.pages - self.available();
-        self.tally.most_held = self.tally.most_held.max(in_use * self.profile.page_tokens);
+        self.tally.most_held = self.tally.most_held.max(self.pages.held());
         while let Some(last) = self.writing.pop_if(|last| last.end == self.steps) {
             self.stop_writing(&last);
             ended.push(last.flight);
