@@ -1,12 +1,14 @@
 //! What a request will probably cost.
 
 mod encoding;
+mod lengths;
 
 use std::collections::HashMap;
 
 use vtc_core::{SimpleTokenEstimator, TokenEstimator};
 
 pub use self::encoding::Encoding;
+pub(crate) use self::lengths::{Lengths, Lesson};
 use crate::request::GenerationRequest;
 
 /// Tokens, before anybody has counted them.

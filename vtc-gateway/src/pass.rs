@@ -6,6 +6,8 @@ use vtc_actor::Permit;
 use vtc_actor::dispatcher::Grant;
 use vtc_core::{Pod, PodTable, Ticket, Usage};
 
+use crate::estimate::Lesson;
+
 /// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
 /// charges what was delivered.
 #[must_use = "dropping a pass gives up its request"]
@@ -13,7 +15,7 @@ pub(crate) struct Pass(Kind);
 
 enum Kind {
     /// There is no queue.
-    Open { ticket: Ticket, untried: PodTable },
+    Open { ticket: Ticket, untried: PodTable, lesson: Option<Lesson> },
     /// It comes from the queue, which wants to know what becomes of it.
     Queued { permit: Box<Permit>, tried: Vec<String> },
 }
@@ -21,9 +23,10 @@ enum Kind {
 // === impl Pass ===
 
 impl Pass {
-    /// The pass of a request that did not have to wait. `pods`: those that could have served it.
-    pub(crate) fn open(ticket: Ticket, pods: &PodTable) -> Self {
-        Self(Kind::Open { ticket, untried: pods.clone() })
+    /// The pass of a request that did not have to wait. `pods`: those that could have served it; `lesson`: what is
+    /// learned when it is settled.
+    pub(crate) fn open(ticket: Ticket, pods: &PodTable, lesson: Option<Lesson>) -> Self {
+        Self(Kind::Open { ticket, untried: pods.clone(), lesson })
     }
 
     /// The pass of a request whose turn has come.
@@ -51,7 +54,7 @@ impl Pass {
     /// whether there is one.
     pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
         match &mut self.0 {
-            Kind::Open { ticket, untried } => {
+            Kind::Open { ticket, untried, .. } => {
                 *untried = untried.without(ticket.pod());
                 let next = choose(untried);
                 next.as_ref().inspect(|next| ticket.move_to(next)).is_some()
@@ -78,7 +81,10 @@ impl Pass {
     /// The request has ended and cost that much.
     pub(crate) fn settle(self, usage: Usage) {
         match self.0 {
-            Kind::Open { ticket, .. } => {
+            Kind::Open { ticket, lesson, .. } => {
+                if let Some(lesson) = lesson {
+                    lesson.learn(usage.output);
+                }
                 // As above: never an error.
                 let _ = ticket.settle(usage.input as f64, usage.output as f64);
             }

@@ -38,7 +38,13 @@ impl<B> PassedStream<B> {
     /// Takes over an answer that has begun. `is_json`: whether it may tell its usage.
     #[must_use]
     pub(crate) fn new(pod: B, length: Option<u64>, is_json: bool, pass: Pass) -> Self {
-        Self { pod, pass: Some(pass), left: length, kept: is_json.then(BytesMut::new) }
+        let kept = is_json.then(BytesMut::new);
+        let mut stream = Self { pod, pass: Some(pass), left: length, kept };
+        if length == Some(0) {
+            // Nobody asks for the next bytes of nothing.
+            stream.settle();
+        }
+        stream
     }
 
     fn take(&mut self, chunk: &Bytes) {

@@ -161,6 +161,22 @@ impl Passage<'_> {
         })
     }
 
+    /// The path that the pod is asked for, and the client's query. Of a path that the gateway knows there is one
+    /// spelling.
+    fn path(&self) -> Cow<'_, str> {
+        let uri = self.client.uri();
+        let as_it_is = uri.path_and_query().map_or("/", |it| it.as_str());
+        let endpoint = self.generation.endpoint;
+        if endpoint == Endpoint::Other || endpoint.description().paths.contains(&uri.path()) {
+            return Cow::Borrowed(as_it_is);
+        }
+        let path = self.client.match_pattern().unwrap_or_else(|| endpoint.path().to_owned());
+        Cow::Owned(match uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path,
+        })
+    }
+
     /// Whether it may be sent twice. What nobody knows may do something that must not be done twice.
     fn may_repeat(&self) -> bool {
         self.generation.endpoint != Endpoint::Other || self.client.method().is_idempotent()
@@ -221,9 +237,10 @@ impl Passage<'_> {
         let alias = self.generation.model.as_deref().and_then(|name| self.gateway.aliases().resolve(name));
         let body: Bytes = self.generation.to_pod(dialect, alias);
         let is_unknown = self.generation.endpoint == Endpoint::Other;
+        let path = self.path();
         let question = Question {
             method: self.client.method().as_str(),
-            path: self.client.uri().path_and_query().map_or("/", |it| it.as_str()),
+            path: &path,
             may_repeat: self.may_repeat(),
             passes_json: is_unknown,
         };

@@ -160,6 +160,9 @@ impl<'a> GenerationRequest<'a> {
 
     /// Reads a body of `multipart/form-data`: the fields `model`, `stream` and `n`. Linear in its length.
     fn read_form(endpoint: Endpoint, boundary: &str, body: &'a Bytes) -> Result<Self, RequestError> {
+        if boundary.is_empty() {
+            return Err(RequestError::BrokenForm("its content-type names no boundary"));
+        }
         let parts = form::parts(body, boundary)?;
         let field = |member: Member| {
             let param = member.name();

@@ -72,7 +72,8 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     // core directly.
     let tracker =
         TrackerHandle::start(Arc::clone(&router), HandleConfig::default()).map_err(SettingsError::from)?;
-    let admission = Admission::start(router, settings.queue.clone()).map_err(SettingsError::from)?;
+    let admission =
+        Admission::start(router, settings.queue.clone(), settings.output).map_err(SettingsError::from)?;
     let admission = Arc::new(admission);
     let fleet = Arc::new(FleetCell::default());
     let gateway =

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use tiktoken_rs::CoreBPE;
 
-/// One of OpenAI's encodings. Its vocabulary is in the binary, nothing is fetched; but it has to be unpacked, which
-/// takes some hundred milliseconds and tens of megabytes: it is done by [`load`](Self::load), and by nobody else.
+/// One of OpenAI's encodings. Its vocabulary is in the binary, nothing is fetched; but it has to be unpacked, which no
+/// request should wait for: it is done by [`load`](Self::load), and by nobody else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
@@ -17,8 +17,8 @@ pub enum Encoding {
     O200kBase,
 }
 
-/// What is counted of a text; the rest is taken to be as dense. Counting takes some ten nanoseconds per byte, and a
-/// request must not hold up its thread for longer than the others behind it would notice.
+/// The most bytes that are counted of a text; the rest is taken to be as dense. Others wait behind a request while it is
+/// counted, so that must have an end.
 const COUNTED: usize = 16 << 10;
 
 static CL100K: OnceLock<&'static CoreBPE> = OnceLock::new();

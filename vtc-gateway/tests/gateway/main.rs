@@ -4,11 +4,15 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod answers;
+mod apis;
 mod common;
 mod demo;
 mod departures;
+mod endpoints;
 mod failures;
 mod headers;
+mod models;
+mod passing;
 mod policy;
 mod process;
 mod queue;
