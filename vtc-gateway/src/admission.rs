@@ -1,6 +1,5 @@
 //! When does a request go: at once, or when a pod has room and nobody comes before its user.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,8 +26,6 @@ pub struct Admission {
 
 struct Queue {
     dispatcher: DispatcherHandle,
-    /// Of the users who do not weigh 1.
-    weights: HashMap<String, Weight>,
     /// The dispatcher's thread, where nothing else holds it up.
     thread: Arbiter,
 }
@@ -40,8 +37,10 @@ pub(crate) struct Candidate<'a> {
     pub(crate) service: Service<'a>,
     /// What chooses one of them.
     pub(crate) policy: &'a dyn Policy,
-    /// Whose it is. In the queue all who give no name are one user.
-    pub(crate) user: Option<&'a str>,
+    /// The account it is charged to.
+    pub(crate) user: &'a str,
+    /// That account's share.
+    pub(crate) weight: Weight,
     /// What it will probably cost.
     pub(crate) estimate: Estimate,
     /// How long its body is, which is kept while it waits.
@@ -62,10 +61,10 @@ impl Admission {
         queue: Option<settings::Queue>,
         output: OutputSetting,
     ) -> Result<Self, ConfigError> {
-        let start = |settings::Queue { dispatcher, weights }| {
+        let start = |settings::Queue { dispatcher }| {
             let thread = Arbiter::new();
             let dispatcher = DispatcherHandle::start_in(&thread.handle(), Arc::clone(&router), dispatcher)?;
-            Ok(Queue { dispatcher, weights, thread })
+            Ok(Queue { dispatcher, thread })
         };
         let queue = queue.map(start).transpose()?;
         let lengths = (output == OutputSetting::Learned).then(Arc::default);
@@ -83,14 +82,14 @@ impl Admission {
             let lesson = lesson.and_then(|lengths| Lesson::of(lengths, service.pool, user, &estimate));
             let learned = lesson.as_ref().and_then(Lesson::guess);
             let request = RouteRequest {
-                user,
+                user: Some(user),
                 input_tokens: estimate.input_tokens,
                 output_tokens: learned.unwrap_or(estimate.output_tokens),
             };
             let ticket = self.router.route_among(service.pods, policy, &request)?;
             return Ok(Pass::open(ticket, service.pods, lesson));
         };
-        let permit = match queue.dispatcher.acquire(queue.acquire(candidate)).await? {
+        let permit = match queue.dispatcher.acquire(Queue::acquire(candidate)).await? {
             Ok(permit) => permit,
             Err(refusal) => {
                 if let Refusal::Expired { waited, .. } = &refusal {
@@ -106,7 +105,8 @@ impl Admission {
     /// Takes a request to another pod, after its own failed before it answered. Says whether there is one that it
     /// has not been to. Its user is charged once.
     pub(crate) async fn move_on(&self, pass: &mut Pass, candidate: &Candidate<'_>) -> bool {
-        let choose = |untried: &_| self.router.choose(untried, candidate.policy, candidate.user).cloned();
+        let choose =
+            |untried: &_| self.router.choose(untried, candidate.policy, Some(candidate.user)).cloned();
         pass.move_on(choose).await
     }
 
@@ -148,13 +148,12 @@ impl fmt::Debug for Admission {
 // === impl Queue ===
 
 impl Queue {
-    fn acquire(&self, candidate: &Candidate<'_>) -> Acquire {
-        let Candidate { service, policy, user, estimate, bytes, explain } = candidate;
-        let weight = user.and_then(|user| self.weights.get(user)).copied();
+    fn acquire(candidate: &Candidate<'_>) -> Acquire {
+        let Candidate { service, policy, user, weight, estimate, bytes, explain } = candidate;
         Acquire {
             pool: Arc::clone(service.pool),
-            user: user.map(Into::into),
-            weight: weight.unwrap_or(Weight::ONE),
+            user: Some((*user).into()),
+            weight: *weight,
             // The casts saturate.
             input_tokens: estimate.input_tokens.ceil() as u64,
             output_tokens: estimate.output_tokens.ceil() as u64,

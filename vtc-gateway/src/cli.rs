@@ -23,6 +23,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Try it without pods: the gateway, three simulated pods, and what to type.
     Demo(DemoArgs),
+    /// Make a new API key: prints the key, which is nowhere else, and the line that lets the gateway recognise it.
+    Key,
 }
 
 /// Flags override the file; AIBrix's environment variables override the file's numbers.
@@ -86,7 +88,10 @@ impl ServeArgs {
             Some(path) => {
                 let read = || format!("cannot read {}", path.display());
                 let text = std::fs::read_to_string(path).with_context(read)?;
-                SettingsFile::parse(&text).with_context(|| format!("in {}", path.display()))?
+                let mut file =
+                    SettingsFile::parse(&text).with_context(|| format!("in {}", path.display()))?;
+                file.identity.read_keys(Some(path))?;
+                file
             }
             None => SettingsFile::default(),
         };

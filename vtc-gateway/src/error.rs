@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use vtc_actor::{HandleError, Refusal};
 use vtc_core::{InvalidTokens, RouteError, UnknownPolicy};
 
 use crate::identity::LONGEST_NAME;
+use crate::quota::Standing;
 use crate::request::RequestError;
 
 /// Why a request got no answer from a pod.
@@ -18,9 +19,43 @@ pub enum GatewayError {
     /// The body is not what the endpoint takes.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The header `user` is longer than a name may be.
-    #[error("the header `user` is longer than the {LONGEST_NAME} bytes that a name may have")]
+    /// The user's name is longer than a name may be.
+    #[error("the user's name is longer than the {LONGEST_NAME} bytes that a name may have")]
     LongUser,
+    /// The headers name more than one user.
+    #[error("the request's headers name more than one user")]
+    ManyUsers,
+    /// There is no key, or a wrong one.
+    #[error("{}", if *.presented { "the API key is not one of this gateway's" } else { "give an API key, as in `authorization: Bearer KEY`" })]
+    Unauthorized {
+        /// Whether there was one.
+        presented: bool,
+    },
+    /// It would change something, and no key is configured by which to see who may.
+    #[error("changes need an admin key, and none is configured: `[admin]` `key_sha256`")]
+    NoAdminKey,
+    /// The account has had as much as it may for now.
+    #[error("{reason}: come back in {} s", whole_seconds(*.retry_after))]
+    RateLimited {
+        /// Which limit it would have passed.
+        reason: String,
+        /// When there will be room again.
+        retry_after: Duration,
+        /// How its limits stand.
+        standing: Standing,
+    },
+    /// The client has more connections than is allowed.
+    #[error("you have more than the {limit} connections that are allowed: use fewer for more requests each")]
+    ManyConnections {
+        /// The limit.
+        limit: usize,
+    },
+    /// The headers are longer than is allowed.
+    #[error("the request's headers are longer than the {limit} bytes that are allowed")]
+    LongHead {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The body is longer than is allowed.
     #[error("the body is longer than the {limit} bytes that are allowed")]
     TooLarge {
@@ -119,7 +154,14 @@ impl GatewayError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Request(_) | Self::LongUser | Self::BrokenBody(_) | Self::Tokens(_) => "invalid_request",
+            Self::Request(_) | Self::LongUser | Self::ManyUsers | Self::BrokenBody(_) | Self::Tokens(_) => {
+                "invalid_request"
+            }
+            Self::Unauthorized { .. } => "invalid_api_key",
+            Self::NoAdminKey => "admin_key_required",
+            Self::RateLimited { .. } => "rate_limit_exceeded",
+            Self::ManyConnections { .. } => "too_many_connections",
+            Self::LongHead { .. } => "request_header_fields_too_large",
             Self::TooLarge { .. } => "request_too_large",
             Self::TooSlow { .. } => "request_timeout",
             Self::UnknownModel { .. } => "model_not_found",
@@ -138,7 +180,7 @@ impl GatewayError {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Request(error) => error.param(),
-            Self::LongUser => Some("user"),
+            Self::LongUser | Self::ManyUsers => Some("user"),
             Self::UnknownModel { .. } => Some("model"),
             Self::Policy(_) => Some("routing-strategy"),
             _ => None,
@@ -148,7 +190,11 @@ impl GatewayError {
     /// OpenAI's word for the kind of error.
     const fn kind(&self) -> &'static str {
         match self {
-            Self::QueueFull { .. } => "rate_limit_error",
+            Self::Unauthorized { .. } => "authentication_error",
+            Self::NoAdminKey => "permission_error",
+            Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
+                "rate_limit_error"
+            }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => "server_error",
             Self::PodFailed(_) | Self::PodTimeout(_) => "server_error",
             _ => "invalid_request_error",
@@ -158,10 +204,10 @@ impl GatewayError {
     /// When it is worth to come back, in seconds, if it is.
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::NoPods | Self::Ending => Some(RETRY_SECONDS),
-            Self::QueueFull { retry_after, .. } | Self::QueueTimeout { retry_after, .. } => {
-                Some(whole_seconds(*retry_after))
-            }
+            Self::NoPods | Self::Ending | Self::ManyConnections { .. } => Some(RETRY_SECONDS),
+            Self::QueueFull { retry_after, .. }
+            | Self::QueueTimeout { retry_after, .. }
+            | Self::RateLimited { retry_after, .. } => Some(whole_seconds(*retry_after)),
             _ => None,
         }
     }
@@ -204,14 +250,22 @@ impl From<RouteError> for GatewayError {
 impl ResponseError for GatewayError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Request(_) | Self::LongUser | Self::BrokenBody(_) | Self::Policy(_) | Self::Tokens(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Request(_)
+            | Self::LongUser
+            | Self::ManyUsers
+            | Self::BrokenBody(_)
+            | Self::Policy(_)
+            | Self::Tokens(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::NoAdminKey => StatusCode::FORBIDDEN,
+            Self::LongHead { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownModel { .. } | Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::QueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
             Self::PodTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
@@ -223,8 +277,15 @@ impl ResponseError for GatewayError {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((RETRY_AFTER, seconds));
         }
-        if let Self::WrongMethod { allowed, .. } = self {
-            response.insert_header((ALLOW, *allowed));
+        match self {
+            Self::Unauthorized { .. } => {
+                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::RateLimited { standing, .. } => standing.tell(&mut response),
+            Self::WrongMethod { allowed, .. } => {
+                response.insert_header((ALLOW, *allowed));
+            }
+            _ => {}
         }
         if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
             // What is left of the body is not read: the connection cannot carry another request.
@@ -250,6 +311,15 @@ mod tests {
         let cases = [
             (GatewayError::Request(RequestError::NotAnObject), 400),
             (GatewayError::LongUser, 400),
+            (GatewayError::ManyUsers, 400),
+            (GatewayError::Unauthorized { presented: true }, 401),
+            (GatewayError::NoAdminKey, 403),
+            (GatewayError::LongHead { limit: 5 }, 431),
+            (GatewayError::ManyConnections { limit: 5 }, 429),
+            (
+                GatewayError::RateLimited { reason: "x".into(), retry_after, standing: Standing::default() },
+                429,
+            ),
             (GatewayError::TooLarge { limit: 5 }, 413),
             (GatewayError::TooSlow { limit: Duration::from_secs(5) }, 408),
             (unknown.clone(), 404),

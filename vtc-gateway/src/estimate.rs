@@ -67,6 +67,13 @@ impl Estimate {
         let output_tokens = guess.min(most_output.unwrap_or(f64::MAX)).min(MOST_OUTPUT);
         Self { input_tokens, output_tokens, most_output }
     }
+
+    /// All of it in whole tokens, read and written.
+    #[must_use]
+    pub fn tokens(&self) -> u64 {
+        // The cast saturates.
+        (self.input_tokens + self.output_tokens).ceil() as u64
+    }
 }
 
 // === impl Estimator ===

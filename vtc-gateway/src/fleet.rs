@@ -5,6 +5,7 @@ mod poller;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderValue;
 use arc_swap::{ArcSwap, Guard};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -43,6 +44,8 @@ pub struct Backend {
     pub pod: Arc<Pod>,
     /// Where it is: `http://HOST:PORT`.
     pub url: String,
+    /// What it is shown of the gateway: its own key, as a header whose value no log shows.
+    pub authorization: Option<HeaderValue>,
     /// How much the queue gives it at the same time.
     pub capacity: Capacity,
     /// Whether it answered when it was last asked.
@@ -113,6 +116,11 @@ impl Fleet {
             .reduce(|most, pool| if pool.pods.pods().len() > most.pods.pods().len() { pool } else { most });
         let pool = widest.filter(|_| !self.ready.is_empty()).ok_or(GatewayError::NoPods)?.pool;
         Ok(Service { pool, pods: &self.ready })
+    }
+
+    /// Every model that a pod ever listed, ordered by name.
+    pub fn model_names(&self) -> impl Iterator<Item = &str> {
+        self.by_model.keys().map(|name| &**name)
     }
 
     /// Every pool: that of each model, and that of the pods that list none, if there are any.
@@ -193,6 +201,7 @@ mod tests {
         Backend {
             pod: Pod::new(name),
             url: format!("http://{name}"),
+            authorization: None,
             capacity: Capacity::default(),
             ready,
             report: Report { models, dialect: Dialect::Vllm },

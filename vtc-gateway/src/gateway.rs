@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use vtc_actor::TrackerHandle;
-use vtc_core::{Policy, Router};
+use vtc_core::{Clock, Policy, PreciseClock, Router};
 
+use crate::admin::Admin;
 use crate::admission::Admission;
 use crate::error::GatewayError;
 use crate::estimate::Estimators;
 use crate::fleet::FleetCell;
 use crate::headers::ROUTING_STRATEGY;
+use crate::identity::{self, Identity, Rules};
+use crate::metrics;
+use crate::quota::Quotas;
 use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
+use crate::tenant::Tenants;
 
 /// The state behind every request.
 #[derive(Debug)]
@@ -27,6 +33,10 @@ pub struct Gateway {
     limits: Limits,
     retries: usize,
     max_pod_load: f64,
+    identity: Arc<Rules>,
+    tenants: Arc<Tenants>,
+    quotas: Arc<Quotas>,
+    admin: Admin,
     metrics: PrometheusHandle,
 }
 
@@ -40,6 +50,8 @@ impl Gateway {
         fleet: Arc<FleetCell>,
         metrics: PrometheusHandle,
     ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(PreciseClock::new());
+        let quotas = Quotas::new(&settings.tenants, settings.identity.sub_user_max_in_flight, &clock);
         Self {
             tracker,
             admission,
@@ -50,6 +62,10 @@ impl Gateway {
             limits: settings.limits,
             retries: settings.upstream.retries,
             max_pod_load: settings.vtc.scoring.max_pod_load,
+            identity: Arc::new(settings.identity.clone()),
+            tenants: Arc::new(settings.tenants.clone()),
+            quotas: Arc::new(quotas),
+            admin: settings.admin.clone(),
             metrics,
         }
     }
@@ -95,6 +111,50 @@ impl Gateway {
 
     pub(crate) const fn endpoints(&self) -> EndpointsSetting {
         self.endpoints
+    }
+
+    /// Who sends that request, and counts it.
+    ///
+    /// # Errors
+    /// Those of [`identity::who`].
+    pub fn identify<'a>(&self, client: &'a HttpRequest) -> Result<Identity<'a>, GatewayError> {
+        let peer = client.peer_addr().map(|address| address.ip());
+        let identity = identity::who(&self.identity, client.headers(), peer);
+        match &identity {
+            Ok(identity) => {
+                metrics::identity(identity.source.name());
+                if identity.forged {
+                    metrics::forged();
+                }
+            }
+            Err(GatewayError::Unauthorized { .. }) => metrics::identity("refused"),
+            Err(_) => {}
+        }
+        identity
+    }
+
+    /// How it is decided who asks.
+    #[must_use]
+    pub fn identity(&self) -> &Rules {
+        &self.identity
+    }
+
+    /// What each account may.
+    #[must_use]
+    pub fn tenants(&self) -> &Tenants {
+        &self.tenants
+    }
+
+    /// How much each account has left of what it may.
+    #[must_use]
+    pub fn quotas(&self) -> &Arc<Quotas> {
+        &self.quotas
+    }
+
+    /// Who may look into the gateway.
+    #[must_use]
+    pub const fn admin(&self) -> &Admin {
+        &self.admin
     }
 
     pub(crate) const fn limits(&self) -> Limits {

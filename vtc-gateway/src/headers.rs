@@ -7,7 +7,8 @@ use actix_web::http::header::{
 use uuid::Uuid;
 
 use crate::explain::{self, EXPLAIN};
-use crate::identity::USER;
+use crate::identity::Rules;
+use crate::quota;
 
 /// The header by which a request chooses its policy, and a reply says which it was.
 pub const ROUTING_STRATEGY: HeaderName = HeaderName::from_static("routing-strategy");
@@ -31,23 +32,14 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// What the gateway says to the pod itself. It has to read the answer, so it asks for none that is compressed;
-/// who the user is, is none of the pod's business.
-const NOT_TO_PODS: [HeaderName; 8] = [
-    HOST,
-    CONTENT_LENGTH,
-    EXPECT,
-    ACCEPT_ENCODING,
-    ROUTING_STRATEGY,
-    X_REQUEST_ID,
-    EXPLAIN,
-    HeaderName::from_static(USER),
-];
+/// What the gateway says to the pod itself. It has to read the answer, so it asks for none that is compressed.
+const NOT_TO_PODS: [HeaderName; 7] =
+    [HOST, CONTENT_LENGTH, EXPECT, ACCEPT_ENCODING, ROUTING_STRATEGY, X_REQUEST_ID, EXPLAIN];
 
-/// The client's headers that the pod gets, and the request's name.
+/// The client's headers that the pod gets, and the request's name. Who the user is, is none of the pod's business.
 #[must_use]
-pub fn to_pod(client: &HeaderMap, request_id: &HeaderValue) -> HeaderMap {
-    let mut headers = end_to_end(client, &NOT_TO_PODS);
+pub fn to_pod(client: &HeaderMap, request_id: &HeaderValue, rules: &Rules) -> HeaderMap {
+    let mut headers = end_to_end(client, |name| NOT_TO_PODS.contains(name) || rules.is_identity(name));
     headers.insert(X_REQUEST_ID, request_id.clone());
     headers
 }
@@ -55,8 +47,9 @@ pub fn to_pod(client: &HeaderMap, request_id: &HeaderValue) -> HeaderMap {
 /// The pod's headers that the client gets. The length is set anew: a stream may have become shorter.
 #[must_use]
 pub fn to_client(pod: &HeaderMap) -> HeaderMap {
-    let mut headers = end_to_end(pod, &[CONTENT_LENGTH, TARGET_POD, ROUTING_STRATEGY, REQUEST_ID]);
-    for name in explain::HEADERS {
+    let own = [CONTENT_LENGTH, TARGET_POD, ROUTING_STRATEGY, REQUEST_ID];
+    let mut headers = end_to_end(pod, |name| own.contains(name));
+    for name in explain::HEADERS.into_iter().chain(quota::headers()) {
         headers.remove(name);
     }
     headers
@@ -72,14 +65,14 @@ pub fn request_id(client: &HeaderMap) -> HeaderValue {
     given.filter(is_fit).cloned().unwrap_or_else(|| fresh().unwrap_or(HeaderValue::from_static("")))
 }
 
-fn end_to_end(headers: &HeaderMap, less: &[HeaderName]) -> HeaderMap {
+fn end_to_end(headers: &HeaderMap, is_out: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     // `connection` may name further headers that are about this connection, and may stand more than once.
     let named = headers.get_all(CONNECTION).filter_map(|names| names.to_str().ok());
     let named: Vec<&str> = named.flat_map(|names| names.split(',')).map(str::trim).collect();
     let is_named = |name: &HeaderName| named.iter().any(|other| other.eq_ignore_ascii_case(name.as_str()));
     let mut passed = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
-        if !HOP_BY_HOP.contains(name) && !less.contains(name) && !is_named(name) {
+        if !HOP_BY_HOP.contains(name) && !is_out(name) && !is_named(name) {
             passed.append(name.clone(), value.clone());
         }
     }
@@ -113,10 +106,16 @@ mod tests {
             ("x-public", "2"),
             ("transfer-encoding", "chunked"),
         ]);
-        let pod = to_pod(&client, &HeaderValue::from_static("id-1"));
-        let mut names: Vec<_> = pod.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["authorization", "content-type", "x-public", "x-request-id"]);
+        let names = |rules: &Rules| {
+            let pod = to_pod(&client, &HeaderValue::from_static("id-1"), rules);
+            let mut names: Vec<_> = pod.keys().map(|name| name.as_str().to_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(names(&Rules::default()), ["content-type", "x-public", "x-request-id"]);
+        let forwarding = Rules { forward_authorization: true, ..Rules::default() };
+        assert_eq!(names(&forwarding), ["authorization", "content-type", "x-public", "x-request-id"]);
+        let pod = to_pod(&client, &HeaderValue::from_static("id-1"), &forwarding);
         assert_eq!(pod.get("x-request-id").unwrap(), "id-1");
     }
 

@@ -3,9 +3,10 @@
 //! It stands between clients and servers such as vLLM, SGLang or llama.cpp. Each request passes these rooms once:
 //!
 //! ```text
-//! identity   who is it            the header `user`
+//! identity   who is it            a tenant's key, a header from a trusted network, an address, or nobody
 //! request    what does it want    model, prompt, stream or not: as the description of its endpoint says
 //! estimate   what will it cost    prompt -> input tokens; learned or guessed, and capped -> output tokens
+//! quota      may it now           requests and tokens per minute, requests in flight
 //! admission  when does it go      at once, or by the fair queue (vtc-actor) when a pod has room; the result is a pass
 //! proxy      the way itself       pod -> reply; another pod if the first fails
 //! stream     count as it flows    events pass at once, usage is read on the way; sound and files pass as they are
@@ -15,20 +16,21 @@
 //! # What it does not do
 //!
 //! Unless it is told to queue, it spreads users over pods and knows what each was served, but a request waits in its
-//! pod when all are busy. It knows users by a header that it trusts, so it belongs behind something that sets that
-//! header. It speaks HTTP/1.1, to clients without TLS.
+//! pod when all are busy. It speaks HTTP/1.1, to clients without TLS: their keys are safe only where nobody listens.
 //!
 //! # Rooms
 //!
 //! [`settings`] and [`cli`] say what it is told; [`server`] puts it together; [`gateway`] is what all workers share;
-//! [`fleet`] knows the pods; `upstream` speaks to them; [`explain`], [`status`] and [`metrics`] tell about it; [`demo`] has
-//! simulated pods and traffic. [`request`], [`sse`], [`usage`], [`view`] and [`dialect`] read and edit bytes and
+//! [`tenant`] is what each account may and [`admin`] who may look in; [`fleet`] knows the pods; `upstream` speaks to
+//! them; [`explain`], [`status`] and [`metrics`] tell about it; [`demo`] has simulated pods and traffic. [`request`], [`sse`], [`usage`], [`view`] and [`dialect`] read and edit bytes and
 //! know nothing of HTTP.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod admission;
 mod body;
 pub mod cli;
+mod connections;
 pub mod demo;
 pub mod dialect;
 pub mod error;
@@ -36,6 +38,7 @@ pub mod estimate;
 pub mod explain;
 pub mod fleet;
 pub mod gateway;
+mod head;
 pub mod headers;
 pub mod identity;
 mod lock;
@@ -45,6 +48,7 @@ mod mutations;
 mod pass;
 mod passed;
 mod proxy;
+pub mod quota;
 pub mod request;
 pub mod server;
 pub mod settings;
@@ -53,6 +57,7 @@ mod splice;
 pub mod sse;
 pub mod status;
 mod stream;
+pub mod tenant;
 mod upstream;
 pub mod usage;
 pub mod view;

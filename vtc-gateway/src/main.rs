@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use vtc_gateway::cli::{Cli, Command};
+use vtc_gateway::identity::key::{self, KeyHash};
 use vtc_gateway::{demo, server};
 
 fn main() -> anyhow::Result<()> {
@@ -28,6 +29,11 @@ fn main() -> anyhow::Result<()> {
                 serving.server.await.context("the server failed")
             }
             Command::Demo(args) => demo::run(&args).await,
+            Command::Key => {
+                let key = key::fresh().context("the system has no randomness to give")?;
+                println!("{key}\nkey_sha256 = \"{}\"", KeyHash::of(key.as_bytes()));
+                Ok(())
+            }
         }
     })
 }

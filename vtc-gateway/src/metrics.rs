@@ -15,6 +15,9 @@ const RECONNECTS: &str = "vtc_gateway_reconnects_total";
 const TOKENS: &str = "vtc_gateway_tokens_total";
 const HEAD: &str = "vtc_gateway_time_to_head_seconds";
 const QUEUE_WAIT: &str = "vtc_gateway_queue_wait_seconds";
+const IDENTITIES: &str = "vtc_gateway_identities_total";
+const FORGED: &str = "vtc_gateway_ignored_user_headers_total";
+const LIMITED: &str = "vtc_gateway_limited_total";
 /// Set by the core whenever it publishes the extremes; AIBrix's name.
 const BUCKET: &str = "vtc_bucket_size_active";
 
@@ -82,12 +85,39 @@ fn describe() {
         QUEUE_WAIT,
         "Seconds that requests waited for their turn, also those that waited in vain, by pool"
     );
+    metrics::describe_counter!(
+        IDENTITIES,
+        "Requests by how it is known who asks: key, header, address or anonymous; refused, if by a wrong key or none"
+    );
+    metrics::describe_counter!(
+        FORGED,
+        "Requests whose header named a user but came from where that is not trusted, so that it was ignored"
+    );
+    metrics::describe_counter!(
+        LIMITED,
+        "Requests refused because their account had as much as it may, by limit: requests, tokens or in_flight"
+    );
     metrics::describe_gauge!(BUCKET, "The adaptive bucket in force: tokens per step of a user's position");
 }
 
 /// A request was answered.
 pub fn request(endpoint: &'static str, status: u16) {
     metrics::counter!(REQUESTS, "endpoint" => endpoint, "status" => status.to_string()).increment(1);
+}
+
+/// It is known who asks, or that nobody may.
+pub fn identity(source: &'static str) {
+    metrics::counter!(IDENTITIES, "source" => source).increment(1);
+}
+
+/// A header named a user who it may not name.
+pub fn forged() {
+    metrics::counter!(FORGED).increment(1);
+}
+
+/// An account had as much as it may.
+pub fn limited(limit: &'static str) {
+    metrics::counter!(LIMITED, "limit" => limit).increment(1);
 }
 
 /// A request goes to another pod.

@@ -7,11 +7,16 @@ use vtc_actor::dispatcher::Grant;
 use vtc_core::{Pod, PodTable, Ticket, Usage};
 
 use crate::estimate::Lesson;
+use crate::quota::Stay;
 
 /// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
 /// charges what was delivered.
 #[must_use = "dropping a pass gives up its request"]
-pub(crate) struct Pass(Kind);
+pub(crate) struct Pass {
+    kind: Kind,
+    /// Its place within its account's limits, if there are any.
+    stay: Option<Stay>,
+}
 
 enum Kind {
     /// There is no queue.
@@ -26,17 +31,32 @@ impl Pass {
     /// The pass of a request that did not have to wait. `pods`: those that could have served it; `lesson`: what is
     /// learned when it is settled.
     pub(crate) fn open(ticket: Ticket, pods: &PodTable, lesson: Option<Lesson>) -> Self {
-        Self(Kind::Open { ticket, untried: pods.clone(), lesson })
+        Self { kind: Kind::Open { ticket, untried: pods.clone(), lesson }, stay: None }
     }
 
     /// The pass of a request whose turn has come.
     pub(crate) fn queued(permit: Permit) -> Self {
-        Self(Kind::Queued { permit: Box::new(permit), tried: Vec::new() })
+        Self { kind: Kind::Queued { permit: Box::new(permit), tried: Vec::new() }, stay: None }
+    }
+
+    /// The same, within its account's limits.
+    pub(crate) fn within(self, stay: Option<Stay>) -> Self {
+        if let Some(stay) = &stay {
+            stay.begin();
+        }
+        Self { stay, ..self }
+    }
+
+    /// Its account's limits learn what it has cost.
+    fn cost(&self, input_tokens: u64, output_tokens: u64) {
+        if let Some(stay) = &self.stay {
+            stay.cost(input_tokens.saturating_add(output_tokens));
+        }
     }
 
     /// The pod that the request goes to.
     pub(crate) fn pod(&self) -> &Pod {
-        match &self.0 {
+        match &self.kind {
             Kind::Open { ticket, .. } => ticket.pod(),
             Kind::Queued { permit, .. } => permit.pod(),
         }
@@ -44,7 +64,7 @@ impl Pass {
 
     /// How it came out of the queue; `None` if there is none.
     pub(crate) fn grant(&self) -> Option<&Grant> {
-        match &self.0 {
+        match &self.kind {
             Kind::Open { .. } => None,
             Kind::Queued { permit, .. } => Some(permit.grant()),
         }
@@ -53,7 +73,7 @@ impl Pass {
     /// To another pod, one that it has not been to. `choose` is asked where there is no queue that knows more. Says
     /// whether there is one.
     pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Open { ticket, untried, .. } => {
                 *untried = untried.without(ticket.pod());
                 let next = choose(untried);
@@ -69,7 +89,8 @@ impl Pass {
 
     /// So much has flowed so far, input and output. Never lowers what was said before.
     pub(crate) fn progress(&self, input_tokens: u64, output_tokens: u64) {
-        match &self.0 {
+        self.cost(input_tokens, output_tokens);
+        match &self.kind {
             Kind::Open { ticket, .. } => {
                 // An error would mean a number that is not finite; these are whole numbers.
                 let _ = ticket.progress(input_tokens as f64, output_tokens as f64);
@@ -80,7 +101,8 @@ impl Pass {
 
     /// The request has ended and cost that much.
     pub(crate) fn settle(self, usage: Usage) {
-        match self.0 {
+        self.cost(usage.input, usage.output);
+        match self.kind {
             Kind::Open { ticket, lesson, .. } => {
                 if let Some(lesson) = lesson {
                     lesson.learn(usage.output);
@@ -94,7 +116,7 @@ impl Pass {
 
     /// The request has ended, and nobody said what it cost: what was delivered, or else what was estimated.
     pub(crate) fn close(self) {
-        match self.0 {
+        match self.kind {
             Kind::Open { ticket, .. } => {
                 ticket.close();
             }
@@ -104,7 +126,8 @@ impl Pass {
 
     /// The request was not served: it costs nothing.
     pub(crate) fn void(self) {
-        match self.0 {
+        self.cost(0, 0);
+        match self.kind {
             Kind::Open { ticket, .. } => {
                 let _ = ticket.settle(0.0, 0.0);
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use actix_web::body::SizedStream;
 use actix_web::http::Version;
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use bytes::Bytes;
@@ -20,14 +20,16 @@ use crate::estimate::Estimate;
 use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
+use crate::identity::Identity;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
-use crate::request::{Endpoint, GenerationRequest};
+use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
+use crate::tenant::Terms;
 use crate::upstream::{Answer, AnswerBody, PodBody, Question, Upstream, UpstreamError};
 use crate::view::ClientView;
-use crate::{body, explain, identity, metrics};
+use crate::{body, explain, head, identity, metrics};
 
 /// A request under way: what was decided about it.
 struct Passage<'a> {
@@ -36,7 +38,8 @@ struct Passage<'a> {
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
     policy: &'a dyn Policy,
-    user: Option<Cow<'a, str>>,
+    identity: Identity<'a>,
+    sub_user: Option<Cow<'a, str>>,
     generation: GenerationRequest<'a>,
     estimate: Estimate,
     bytes: usize,
@@ -77,15 +80,28 @@ async fn serve(
     upstream: &Upstream,
     request_id: &HeaderValue,
 ) -> Result<HttpResponse, GatewayError> {
+    head::check(client, gateway.limits().header_bytes)?;
+    let identity = gateway.identify(client)?;
     let policy = gateway.policy(client.headers())?;
-    let user = identity::user(client.headers())?;
     let body = body::read(client, payload, gateway.limits()).await?;
     let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
     let model = generation.model.as_deref().map(|name| gateway.aliases().resolve(name).unwrap_or(name));
     let estimate = Estimate::of(&generation, gateway.estimators().of(model));
     let bytes = body.len();
-    let passage =
-        Passage { gateway, upstream, client, request_id, policy, user, generation, estimate, bytes };
+    let may_name_user = gateway.identity().sub_users && generation.is_json();
+    let sub_user = if may_name_user { identity::sub_user(&body)? } else { None };
+    let passage = Passage {
+        gateway,
+        upstream,
+        client,
+        request_id,
+        policy,
+        identity,
+        sub_user,
+        generation,
+        estimate,
+        bytes,
+    };
     passage.go().await
 }
 
@@ -102,15 +118,21 @@ impl Passage<'_> {
     async fn go(self) -> Result<HttpResponse, GatewayError> {
         let begun = Instant::now();
         let fleet = self.gateway.fleet().load();
+        let account = &*self.identity.account;
+        let terms = self.gateway.tenants().of(account);
         let candidate = Candidate {
-            service: self.service(&fleet)?,
+            service: self.service(&fleet, terms)?,
             policy: self.policy,
-            user: self.user.as_deref(),
+            user: account,
+            weight: terms.weight,
             estimate: self.estimate,
             bytes: self.bytes,
             explain: explain::is_wanted(self.client.headers()),
         };
-        let pass = self.gateway.admission().admit(&candidate).await?;
+        let quotas = self.gateway.quotas();
+        let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
+        let standing = quotas.standing(account);
+        let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
         tracing::debug!(
@@ -127,6 +149,7 @@ impl Passage<'_> {
         response.insert_header((ROUTING_STRATEGY, self.policy.name()));
         // A pod's name is checked to be fit for a header when it is configured.
         response.insert_header((TARGET_POD, pass.pod().name()));
+        standing.tell(&mut response);
         if candidate.explain {
             explain::tell(&pass, self.policy.name(), &mut response);
         }
@@ -146,15 +169,25 @@ impl Passage<'_> {
         })
     }
 
-    /// The pods that can serve it: those with its model, or all, if it names none.
-    fn service<'f>(&self, fleet: &'f Fleet) -> Result<Service<'f>, GatewayError> {
-        let Some(name) = self.generation.model.as_deref() else { return fleet.serving_any() };
+    /// The pods that can serve it: those with its model, or all, if it names none. Who may use certain models only has
+    /// to name one, by its own name or by an alias.
+    fn service<'f>(&self, fleet: &'f Fleet, terms: &Terms) -> Result<Service<'f>, GatewayError> {
+        let Some(name) = self.generation.model.as_deref() else {
+            return match terms.models {
+                None => fleet.serving_any(),
+                Some(_) => Err(RequestError::NO_MODEL.into()),
+            };
+        };
         let aliases = self.gateway.aliases();
-        fleet.serving(aliases.resolve(name).unwrap_or(name)).map_err(|error| match error {
+        let model = aliases.resolve(name).unwrap_or(name);
+        let service = if terms.allows(name) { fleet.serving(model) } else { terms.serving(fleet, model) };
+        service.map_err(|error| match error {
             GatewayError::UnknownModel { known, .. } => {
                 // The name that the client knows, and all that it may know.
-                let names = aliases.iter().map(|(alias, _)| alias.to_owned());
-                let known = known.into_iter().chain(names).collect::<BTreeSet<_>>();
+                let known = known.into_iter().filter(|known| terms.allows(known));
+                let names =
+                    aliases.iter().filter(|(alias, model)| terms.allows(alias) || terms.allows(model));
+                let known: BTreeSet<_> = known.chain(names.map(|(alias, _)| alias.to_owned())).collect();
                 GatewayError::UnknownModel { model: name.to_owned(), known: known.into_iter().collect() }
             }
             other => other,
@@ -185,7 +218,7 @@ impl Passage<'_> {
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let headers = to_pod(self.client.headers(), self.request_id);
+        let headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         for attempt in 0.. {
@@ -234,17 +267,20 @@ impl Passage<'_> {
         let backend = fleet.backend(pass.pod());
         let backend = backend.ok_or_else(|| UpstreamError::Away("it is gone".to_owned()))?;
         let dialect = backend.report.dialect;
+        let mut headers = Cow::Borrowed(headers);
+        if let Some(key) = &backend.authorization {
+            headers.to_mut().insert(AUTHORIZATION, key.clone());
+        }
         let alias = self.generation.model.as_deref().and_then(|name| self.gateway.aliases().resolve(name));
         let body: Bytes = self.generation.to_pod(dialect, alias);
-        let is_unknown = self.generation.endpoint == Endpoint::Other;
         let path = self.path();
         let question = Question {
             method: self.client.method().as_str(),
             path: &path,
             may_repeat: self.may_repeat(),
-            passes_json: is_unknown,
+            passes_json: self.generation.endpoint == Endpoint::Other,
         };
-        let answer = self.upstream.send(&backend.url, question, headers, body, deadline).await?;
+        let answer = self.upstream.send(&backend.url, question, &headers, body, deadline).await?;
         Ok((answer, dialect))
     }
 

@@ -94,6 +94,12 @@ impl<'a> GenerationRequest<'a> {
         }
     }
 
+    /// Whether its body is JSON, and not a form or whatever else.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        is_object(self.body)
+    }
+
     /// Reads a body of JSON. Linear in its length.
     ///
     /// A chat needs `messages`; a missing `prompt` or `input` counts as nothing, since servers know
@@ -178,7 +184,7 @@ impl<'a> GenerationRequest<'a> {
         let model = field(Member::Model)?;
         match model {
             Some(("", _)) => return Err(RequestError::wrong("model", MODEL)),
-            None if endpoint.description().needs_model => return Err(NO_MODEL),
+            None if endpoint.description().needs_model => return Err(RequestError::NO_MODEL),
             _ => {}
         }
         let n = field(Member::N)?.map(|(text, _)| text.trim().parse().ok());
@@ -219,11 +225,9 @@ fn is_object(body: &[u8]) -> bool {
 }
 
 const MODEL: &str = "the name of a model, a string that is not empty";
-const NO_MODEL: RequestError =
-    RequestError::Missing { param: "model", what: "name one of the models that GET /v1/models lists" };
 
 fn model(raw: Option<&RawValue>) -> Result<Cow<'_, str>, RequestError> {
-    match text(raw.ok_or(NO_MODEL)?) {
+    match text(raw.ok_or(RequestError::NO_MODEL)?) {
         Some(name) if !name.is_empty() => Ok(name),
         _ => Err(RequestError::wrong("model", MODEL)),
     }

@@ -5,18 +5,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpServer, Route, guard};
+use actix_web::{App, HttpServer, Resource, Route, guard};
 use vtc_actor::{HandleConfig, TrackerHandle};
 use vtc_core::Router;
 
+use crate::admin::METRICS;
 use crate::admission::Admission;
+use crate::connections::Connections;
 use crate::fleet::{FleetCell, Poller};
 use crate::gateway::Gateway;
+use crate::quota::Quotas;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
-use crate::{metrics, proxy, status};
+use crate::{admin, connections, metrics, proxy, status};
 
 /// A gateway that listens. It serves once [`Serving::server`] is polled.
 pub struct Serving {
@@ -60,6 +64,9 @@ const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// How long an idle connection of a client is kept.
 const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(75);
 
+/// Whoever has been idle for a minute has nothing to be remembered.
+const SHRINK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Starts everything but the serving itself: listens, asks every pod once, starts the periodic duties. Needs a
 /// running actix system.
 ///
@@ -81,12 +88,16 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
 
     settings.estimators.load();
     let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
+    let per_client = settings.limits.connections_per_client;
+    let counts_connections = per_client.is_some();
+    let connections = Connections::new(per_client.unwrap_or(usize::MAX), &settings.identity.proxies);
     let app = {
         let gateway = gateway.clone();
         move || {
             App::new()
                 .app_data(gateway.clone())
                 .app_data(Data::new(Upstream::new(&upstream_settings, &pod_tls)))
+                .wrap(Condition::new(counts_connections, from_fn(connections::guard)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
         }
@@ -95,12 +106,22 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let mut server = HttpServer::new(app)
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
+        // No event waits for the receipt of the one before it.
+        .tcp_nodelay(true)
         // A client that leaves is noticed at once, also while its pod is silent: the request's future is dropped,
         // and with it the connection to the pod. The price: one that closes only its sending side is cut off.
         .h1_allow_half_closed(false)
         .shutdown_timeout(settings.grace.as_secs());
     if settings.workers > 0 {
         server = server.workers(settings.workers);
+    }
+    if counts_connections {
+        server = server.on_connect(move |connection, data| connections.accept(connection, data));
+    }
+    if let Some(connections) = settings.limits.connections {
+        let workers = if settings.workers > 0 { settings.workers } else { available_workers() };
+        // The library counts by worker, and each takes what it can.
+        server = server.max_connections(connections.div_ceil(workers));
     }
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
@@ -109,6 +130,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
     poller.poll(&upstream).await;
     actix_web::rt::spawn(poller.run(upstream));
+    actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas())));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
         move || metrics.run_upkeep()
@@ -118,6 +140,19 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     Ok(Serving { address, handle: server.handle(), server, gateway })
 }
 
+/// As many as the server takes unless it is told.
+fn available_workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Forgets accounts that are idle, again and again; runs until it is dropped.
+async fn keep_shrunk(quotas: Arc<Quotas>) {
+    loop {
+        tokio::time::sleep(SHRINK_EVERY).await;
+        quotas.shrink();
+    }
+}
+
 fn routes(config: &mut web::ServiceConfig) {
     for endpoint in Endpoint::ALL {
         for path in endpoint.description().paths {
@@ -125,20 +160,27 @@ fn routes(config: &mut web::ServiceConfig) {
             config.service(resource.default_service(web::to(|it| status::wrong_method(it, "POST"))));
         }
     }
-    let mut looks = |path, route: Route| {
-        let resource = web::resource(path).route(route);
-        config.service(resource.default_service(web::to(|it| status::wrong_method(it, "GET, HEAD"))));
-    };
-    looks("/v1/models", look().to(status::models));
-    looks("/v1/models/{model:.+}", look().to(status::model));
-    looks("/v1/vtc/users", look().to(status::users));
-    looks("/v1/vtc/pods", look().to(status::pods));
-    looks("/v1/vtc/queues", look().to(status::queues));
-    looks("/healthz", look().to(status::healthz));
-    looks("/metrics", look().to(status::prometheus));
-    // The gateway's own, and nobody else's.
-    config.route("/v1/vtc/{rest:.*}", web::to(status::nothing));
+    config
+        .service(looked("/v1/models", look().to(status::models)))
+        .service(looked("/v1/models/{model:.+}", look().to(status::model)))
+        .service(looked("/healthz", look().to(status::healthz)))
+        .service(looked(METRICS, look().to(status::prometheus)).wrap(from_fn(admin::guard)))
+        // Whatever comes to this scope is guarded, and the gateway's own.
+        .service(
+            web::scope("/v1/vtc")
+                .wrap(from_fn(admin::guard))
+                .service(looked("/users", look().to(status::users)))
+                .service(looked("/pods", look().to(status::pods)))
+                .service(looked("/queues", look().to(status::queues)))
+                .default_service(web::to(status::nothing)),
+        );
     config.route("/v1/{rest:.*}", work(web::route().guard(guard::fn_guard(is_for_pods)), Endpoint::Other));
+}
+
+/// What can only be looked at.
+fn looked(path: &str, route: Route) -> Resource {
+    let wrong_method = |it| status::wrong_method(it, "GET, HEAD");
+    web::resource(path).route(route).default_service(web::to(wrong_method))
 }
 
 /// The way of requests for this endpoint.

@@ -1,11 +1,15 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
+mod admin;
 mod endpoints;
 mod estimate;
+mod identity;
 mod models;
 mod pod;
 mod pod_tls;
 mod queue;
+mod secret;
+mod tenant;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +19,20 @@ use std::time::Duration;
 use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 
+pub use self::admin::{AdminSetting, KeyHashes};
 pub use self::endpoints::EndpointsSetting;
 pub use self::estimate::{EstimateSetting, EstimatorSetting, ModelSetting, OutputSetting};
+pub use self::identity::{IdentitySetting, Network};
 pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::PodSetting;
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
+pub use self::secret::Secret;
+pub use self::tenant::{TenantDefaults, TenantSetting};
+use crate::admin::Admin;
 use crate::estimate::Estimators;
+use crate::identity::Rules;
+use crate::tenant::Tenants;
 
 /// Everything the gateway is told, checked.
 #[derive(Clone, Debug)]
@@ -32,6 +43,12 @@ pub struct Settings {
     pub pods: Vec<PodSetting>,
     /// How requests wait for a pod with room; `None`: they do not, and go to a pod at once.
     pub queue: Option<Queue>,
+    /// How it is decided who asks.
+    pub identity: Rules,
+    /// What each account may.
+    pub tenants: Tenants,
+    /// Who may look into the gateway.
+    pub admin: Admin,
     /// The core's configuration, with the policy for requests that name none.
     pub vtc: VtcConfig,
     /// Which paths there are.
@@ -63,6 +80,15 @@ pub struct Limits {
     /// How long a body may take to arrive. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
+    /// The longest head of a request, in bytes of its target and its headers. Default 32 KiB. Above 128 KiB, or 96 headers,
+    /// the HTTP library itself refuses, with 431 and an empty body.
+    pub header_bytes: usize,
+    /// The most connections of clients at the same time, rounded up to a multiple of the workers; further ones wait to be
+    /// accepted. Default 25,000 per worker.
+    pub connections: Option<usize>,
+    /// The most connections of one client; what comes over further ones is refused. Trusted proxies are not counted.
+    /// Default: no limit.
+    pub connections_per_client: Option<usize>,
 }
 
 /// How pods are spoken to.
@@ -91,6 +117,10 @@ pub struct UpstreamSettings {
     /// How often each pod is asked for its models, and so whether it is there. Default 2 s.
     #[serde(with = "humantime_serde")]
     pub poll_interval: Duration,
+    /// The key that pods want to see which have none of their own.
+    pub api_key: Option<Secret>,
+    /// The variable of the environment that holds this key.
+    pub api_key_env: Option<String>,
     /// TLS to pods with `https://`.
     pub tls: PodTlsSetting,
 }
@@ -112,6 +142,14 @@ pub struct SettingsFile {
     pub pods: Vec<PodSetting>,
     /// Whether and how requests wait for a pod with room.
     pub queue: QueueSetting,
+    /// Who asks.
+    pub identity: IdentitySetting,
+    /// Who is known by a key, or has terms of its own.
+    pub tenants: Vec<TenantSetting>,
+    /// What all others may.
+    pub tenant_defaults: TenantDefaults,
+    /// Who may look into the gateway.
+    pub admin: AdminSetting,
     /// The window, the weights of tokens, the bounds.
     pub tracker: TrackerConfig,
     /// The weights of `vtc-basic`'s score.
@@ -162,6 +200,9 @@ impl Settings {
         file.limits.check()?;
         file.upstream.check()?;
         let pods = pod::checked(file.pods)?;
+        let weights = file.queue.weights.clone();
+        let (identity, tenants) = identity::read(file.identity, file.tenants, file.tenant_defaults, weights)?;
+        let pods = with_keys(pods, &file.upstream, &env)?;
         let (queue, pods) = file.queue.read(pods, vtc.tracker.weights)?;
         let (aliases, estimators) = file.models.read(&file.estimate)?;
         Ok(Self {
@@ -172,6 +213,9 @@ impl Settings {
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
             pods,
             queue,
+            identity,
+            tenants,
+            admin: file.admin.read()?,
             vtc,
             limits: file.limits,
             pod_tls: file.upstream.tls.read()?,
@@ -180,6 +224,22 @@ impl Settings {
             grace: file.grace.unwrap_or(Duration::from_secs(30)),
         })
     }
+}
+
+/// The pods with the keys that they want to see.
+fn with_keys(
+    mut pods: Vec<PodSetting>,
+    upstream: &UpstreamSettings,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<PodSetting>, ConfigError> {
+    let of_all = (upstream.api_key.as_ref(), upstream.api_key_env.as_deref());
+    let of_all = pod::authorization("upstream.", of_all.0, of_all.1, &env)?;
+    for pod in &mut pods {
+        let whose = format!("pod {}: ", pod.name);
+        let own = pod::authorization(&whose, pod.api_key.as_ref(), pod.api_key_env.as_deref(), &env)?;
+        pod.authorization = own.or_else(|| of_all.clone());
+    }
+    Ok(pods)
 }
 
 fn address(listen: &str) -> Result<SocketAddr, ConfigError> {
@@ -200,13 +260,22 @@ fn at_least_one(field: &str, bytes: usize) -> Result<(), ConfigError> {
 impl Limits {
     fn check(&self) -> Result<(), ConfigError> {
         at_least_one("limits.body_bytes", self.body_bytes)?;
-        above_zero("limits.body_timeout", self.body_timeout)
+        above_zero("limits.body_timeout", self.body_timeout)?;
+        at_least_one("limits.header_bytes", self.header_bytes)?;
+        at_least_one("limits.connections", self.connections.unwrap_or(1))?;
+        at_least_one("limits.connections_per_client", self.connections_per_client.unwrap_or(1))
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 32 << 20, body_timeout: Duration::from_secs(30) }
+        Self {
+            body_bytes: 32 << 20,
+            body_timeout: Duration::from_secs(30),
+            header_bytes: 32 << 10,
+            connections: None,
+            connections_per_client: None,
+        }
     }
 }
 
@@ -233,6 +302,8 @@ impl Default for UpstreamSettings {
             retries: 2,
             answer_bytes: 64 << 20,
             poll_interval: Duration::from_secs(2),
+            api_key: None,
+            api_key_env: None,
             tls: PodTlsSetting::default(),
         }
     }

@@ -11,12 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::GatewayError;
-use crate::fleet::Fleet;
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, request_id};
 use crate::metrics::Sight;
 use crate::request::RequestError;
-use crate::settings::Aliases;
 
 pub use self::queues::queues;
 
@@ -76,15 +74,23 @@ struct Pod<'a> {
     models: Vec<&'a str>,
 }
 
-/// `GET /v1/models`: the models of all ready pods, and their aliases.
-pub async fn models(gateway: Data<Gateway>) -> HttpResponse {
-    let models = listed(&gateway.fleet().load(), gateway.aliases());
-    HttpResponse::Ok().json(json!({ "object": "list", "data": models.values().collect::<Vec<_>>() }))
+/// `GET /v1/models`: the models of all ready pods that whoever asks may use, and their aliases.
+pub async fn models(client: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+    match listed(&client, &gateway) {
+        Ok(models) => {
+            let models: Vec<_> = models.values().collect();
+            HttpResponse::Ok().json(json!({ "object": "list", "data": models }))
+        }
+        Err(error) => error.error_response(),
+    }
 }
 
 /// `GET /v1/models/{model}`: one of them.
-pub async fn model(gateway: Data<Gateway>, name: Path<String>) -> HttpResponse {
-    let mut models = listed(&gateway.fleet().load(), gateway.aliases());
+pub async fn model(client: HttpRequest, gateway: Data<Gateway>, name: Path<String>) -> HttpResponse {
+    let mut models = match listed(&client, &gateway) {
+        Ok(models) => models,
+        Err(error) => return error.error_response(),
+    };
     match models.remove(name.as_str()) {
         Some(model) => HttpResponse::Ok().json(model),
         None => {
@@ -94,10 +100,12 @@ pub async fn model(gateway: Data<Gateway>, name: Path<String>) -> HttpResponse {
     }
 }
 
-/// What is there to be asked for, by name. An alias is described as its model is, with that as its root.
-fn listed(fleet: &Fleet, aliases: &Aliases) -> BTreeMap<String, Value> {
+/// What whoever asks may ask for, by name. An alias is described as its model is, with that as its root.
+fn listed(client: &HttpRequest, gateway: &Gateway) -> Result<BTreeMap<String, Value>, GatewayError> {
+    let account = gateway.identify(client)?.account;
+    let (fleet, aliases) = (gateway.fleet().load(), gateway.aliases());
     let named = |model: &Value| Some((model["id"].as_str()?.to_owned(), model.clone()));
-    let models: BTreeMap<_, _> = fleet.models().into_iter().filter_map(named).collect();
+    let mut models: BTreeMap<_, _> = fleet.models().into_iter().filter_map(named).collect();
     let served = aliases.iter().filter_map(|(alias, name)| {
         let mut model = models.get(name)?.clone();
         model["id"] = alias.into();
@@ -106,7 +114,10 @@ fn listed(fleet: &Fleet, aliases: &Aliases) -> BTreeMap<String, Value> {
     });
     let served: Vec<_> = served.collect();
     // Where a model has the name of an alias, it is the alias that is served.
-    models.into_iter().chain(served).collect()
+    models.extend(served);
+    let terms = gateway.tenants().of(&account);
+    models.retain(|name, _| terms.allows(name) || aliases.resolve(name).is_some_and(|it| terms.allows(it)));
+    Ok(models)
 }
 
 /// `GET /v1/vtc/users?limit=N`: who has used how much.

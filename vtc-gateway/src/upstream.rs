@@ -20,7 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{Method, Request, Uri};
@@ -142,8 +142,8 @@ impl Upstream {
         Instant::now() + self.0.limits.whole
     }
 
-    /// Asks a pod about itself: the status and the body of its answer, of which no more than `limit` bytes are read.
-    /// Head and body together may take as long as `patience`.
+    /// Asks a pod about itself, and shows it its key if it wants one: the status and the body of its answer, of which no
+    /// more than `limit` bytes are read. Head and body together may take as long as `patience`.
     ///
     /// # Errors
     /// [`UpstreamError`]: the pod is not there, broke off, answered too much or took too long.
@@ -151,13 +151,18 @@ impl Upstream {
         &self,
         url: &str,
         path: &str,
+        key: Option<&HeaderValue>,
         patience: Duration,
         limit: usize,
     ) -> Result<(StatusCode, Bytes), UpstreamError> {
         let limits = Limits { first_byte: patience, idle: patience, whole: patience };
         let deadline = Instant::now() + patience;
         let origin = self.origin(url)?;
-        let request = request(&origin, Method::GET, path, Bytes::new())?;
+        let mut request = request(&origin, Method::GET, path, Bytes::new())?;
+        if let Some(key) = key {
+            let key = [(AUTHORIZATION, key.clone())].into_iter().collect();
+            headers::put(&key, request.headers_mut());
+        }
         let Begun { head, body } = self.begin(origin, request, Patience::new(limits, deadline), true).await?;
         Ok((status(&head)?, body.whole(limit).await?))
     }

@@ -31,11 +31,11 @@ pub(crate) struct Lesson {
 
 impl Lesson {
     /// The lesson of a request; nothing if it writes nothing. Pools come from the fleet, so that there are no more of
-    /// them than models. All who give no name are one user.
+    /// them than models.
     pub(crate) fn of(
         lengths: &Arc<Lengths>,
         pool: &Arc<str>,
-        user: Option<&str>,
+        user: &str,
         estimate: &Estimate,
     ) -> Option<Self> {
         // The casts saturate.
@@ -43,7 +43,7 @@ impl Lesson {
         (max_output != Some(0)).then(|| Self {
             lengths: Arc::clone(lengths),
             pool: Arc::clone(pool),
-            user: user.unwrap_or_default().to_owned(),
+            user: user.to_owned(),
             input: estimate.input_tokens as u64,
             max_output,
         })
@@ -96,15 +96,15 @@ mod tests {
             Lesson::of(&lengths, pool, user, &estimate)
         };
         let guess = |pool, user, most| lesson(pool, user, most).unwrap().guess();
-        assert_eq!(guess(&pool, Some("alice"), None), None);
-        lesson(&pool, Some("alice"), None).unwrap().learn(100);
-        lesson(&pool, Some("alice"), None).unwrap().learn(200);
-        assert_eq!(guess(&pool, Some("alice"), None), Some(120.0));
-        assert_eq!(guess(&pool, Some("alice"), Some(50.0)), Some(50.0), "never more than is allowed");
-        assert_eq!(guess(&pool, None, None), Some(120.0), "a newcomer is like the others");
-        assert_eq!(guess(&other, Some("alice"), None), None, "each model by itself");
-        assert!(lesson(&pool, Some("alice"), Some(0.0)).is_none(), "embeddings teach nothing");
-        lesson(&pool, Some("bob"), None).unwrap().learn(u64::MAX);
-        assert_eq!(guess(&pool, Some("bob"), None), Some(MOST_OUTPUT));
+        assert_eq!(guess(&pool, "alice", None), None);
+        lesson(&pool, "alice", None).unwrap().learn(100);
+        lesson(&pool, "alice", None).unwrap().learn(200);
+        assert_eq!(guess(&pool, "alice", None), Some(120.0));
+        assert_eq!(guess(&pool, "alice", Some(50.0)), Some(50.0), "never more than is allowed");
+        assert_eq!(guess(&pool, "newcomer", None), Some(120.0), "a newcomer is like the others");
+        assert_eq!(guess(&other, "alice", None), None, "each model by itself");
+        assert!(lesson(&pool, "alice", Some(0.0)).is_none(), "embeddings teach nothing");
+        lesson(&pool, "bob", None).unwrap().learn(u64::MAX);
+        assert_eq!(guess(&pool, "bob", None), Some(MOST_OUTPUT));
     }
 }

@@ -50,6 +50,7 @@ impl Poller {
         let backend = |pod: &PodSetting| Backend {
             pod: Pod::new(&pod.name),
             url: pod.url.clone(),
+            authorization: pod.authorization.clone(),
             capacity: pod.capacity(),
             ready: false,
             report: Report::default(),
@@ -60,7 +61,7 @@ impl Poller {
 
     /// Asks all pods at the same time and publishes what they say.
     pub(crate) async fn poll(&mut self, upstream: &Upstream) {
-        let reports = join_all(self.backends.iter().map(|backend| ask(upstream, &backend.url))).await;
+        let reports = join_all(self.backends.iter().map(|backend| ask(upstream, backend))).await;
         for (backend, report) in self.backends.iter_mut().zip(reports) {
             let is_news = !self.has_asked || backend.ready != report.is_ok();
             backend.ready = report.is_ok();
@@ -96,9 +97,10 @@ impl Poller {
     }
 }
 
-/// What the pod at that URL says; why it is not ready, if it is not.
-async fn ask(upstream: &Upstream, url: &str) -> Result<Report, String> {
-    let answer = upstream.get(url, "/v1/models", PATIENCE, LONGEST_LIST).await;
+/// What that pod says; why it is not ready, if it is not.
+async fn ask(upstream: &Upstream, backend: &Backend) -> Result<Report, String> {
+    let key = backend.authorization.as_ref();
+    let answer = upstream.get(&backend.url, "/v1/models", key, PATIENCE, LONGEST_LIST).await;
     let (status, body) = answer.map_err(|error| error.to_string())?;
     match status {
         StatusCode::OK => {

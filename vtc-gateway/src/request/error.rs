@@ -44,6 +44,10 @@ pub enum RequestError {
 // === impl RequestError ===
 
 impl RequestError {
+    /// A model has to be named.
+    pub const NO_MODEL: Self =
+        Self::Missing { param: "model", what: "name one of the models that GET /v1/models lists" };
+
     /// The field of the body that is at fault, if it is one.
     #[must_use]
     pub const fn param(&self) -> Option<&str> {

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::Uri;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::uri::Authority;
 use serde::Deserialize;
 use vtc_actor::Capacity;
 use vtc_core::ConfigError;
+
+use super::Secret;
 
 /// One pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -22,6 +25,15 @@ pub struct PodSetting {
     /// The most tokens that requests which run on it may hold together; absent: what the queue says of every pod.
     #[serde(default)]
     pub max_tokens: Option<u64>,
+    /// The key that it wants to see; absent: that of `[upstream]`, if there is one.
+    #[serde(default)]
+    pub api_key: Option<Secret>,
+    /// The variable of the environment that holds this key.
+    #[serde(default)]
+    pub api_key_env: Option<String>,
+    /// The key as a header, once the settings are checked.
+    #[serde(skip)]
+    pub authorization: Option<HeaderValue>,
 }
 
 /// Checked and ordered by name.
@@ -38,6 +50,35 @@ pub(super) fn checked(pods: Vec<PodSetting>) -> Result<Vec<PodSetting>, ConfigEr
         return Err(ConfigError::new("pods", "none", "at least one, as --pod NAME=http://HOST:PORT"));
     }
     Ok(by_name.into_values().collect())
+}
+
+/// The header that shows a key, from the key itself or from the variable that holds it. `whose`: what the fields are
+/// called by in an error; the key itself is never shown.
+pub(super) fn authorization(
+    whose: &str,
+    key: Option<&Secret>,
+    variable: Option<&str>,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Option<HeaderValue>, ConfigError> {
+    let from_env;
+    let key = match (key, variable) {
+        (Some(_), Some(_)) => {
+            return Err(ConfigError::new(format!("{whose}api_key"), "..", "this or api_key_env, not both"));
+        }
+        (None, Some(variable)) => {
+            let unset =
+                || ConfigError::new(format!("{whose}api_key_env"), variable, "a variable that is set");
+            from_env = Secret::from(env(variable).ok_or_else(unset)?);
+            &from_env
+        }
+        (Some(key), None) => key,
+        (None, None) => return Ok(None),
+    };
+    let value = HeaderValue::try_from(format!("Bearer {}", key.reveal()));
+    let wrong = |_| ConfigError::new(format!("{whose}api_key"), "..", "visible ASCII characters");
+    let mut value = value.map_err(wrong)?;
+    value.set_sensitive(true);
+    Ok(Some(value))
 }
 
 // === impl PodSetting ===

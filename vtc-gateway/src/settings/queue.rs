@@ -1,6 +1,6 @@
 //! Whether requests wait for a pod with room, and whose turn it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde::Deserialize;
 use vtc_actor::dispatcher::MakeCost;
 use vtc_actor::{Capacity, DispatcherConfig};
 use vtc_core::cost::{LinearCost, ProfiledCost};
+use vtc_core::queue::QueueLimits;
 use vtc_core::queue::discipline::{DisciplineOptions, NAMES};
-use vtc_core::queue::{QueueLimits, Weight};
 use vtc_core::{ConfigError, TokenWeights, Tokens};
 
 use super::pod::PodSetting;
@@ -63,8 +63,6 @@ pub enum CostSetting {
 pub struct Queue {
     /// How the dispatcher works.
     pub dispatcher: DispatcherConfig,
-    /// The weights of the users who do not weigh 1.
-    pub weights: HashMap<String, Weight>,
 }
 
 /// What stands for no queue.
@@ -143,12 +141,7 @@ impl QueueSetting {
             ..DispatcherConfig::default()
         };
         dispatcher.validate().map_err(in_table)?;
-        let read = |(user, weight): (String, f64)| match Weight::new(weight) {
-            Ok(weight) => Ok((user, weight)),
-            Err(error) => Err(ConfigError { field: format!("queue.weights.{user}"), ..error }),
-        };
-        let weights = self.weights.into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Queue { dispatcher, weights })
+        Ok(Queue { dispatcher })
     }
 }
 

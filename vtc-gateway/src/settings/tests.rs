@@ -1,5 +1,7 @@
 //! What a file, the environment and flags make together, and what they may not say.
 
+mod identity;
+
 use super::*;
 use crate::estimate::Encoding;
 
@@ -71,7 +73,7 @@ fn every_mistake_is_named() {
     let bad = |from: &str, to: &str| settings(&FILE.replace(from, to), &[]).unwrap_err().to_string();
     assert!(bad("0.0.0.0:9000", "nowhere").contains("listen: \"nowhere\""));
     assert!(bad("least-request", "fastest").contains("one of vtc-basic, random"));
-    assert!(bad("http://10.0.0.2:8000/", "https://10.0.0.2").contains("URL of pod b"));
+    assert!(bad("http://10.0.0.2:8000/", "ftp://10.0.0.2").contains("URL of pod b"));
     assert!(bad("http://10.0.0.2:8000/", "http://10.0.0.2/v1").contains("without a path"));
     assert!(bad("name = \"b\"", "name = \"b c\"").contains("pod name: \"b c\""));
     for url in ["http://10.0.0.2:80000", "http://10.0.0.2:", "http://me:pw@10.0.0.2", "http://me@10.0.0.2:80"]
@@ -83,10 +85,47 @@ fn every_mistake_is_named() {
     assert!(bad("body_timeout = \"1s\"", "body_timeout = \"0s\"").contains("limits.body_timeout"));
     assert!(bad("\"500ms\"", "\"0s\"").contains("upstream.connect_timeout"));
     assert!(bad("retries = 1", "answer_bytes = 0").contains("upstream.answer_bytes"));
+    for timeout in ["first_byte_timeout", "idle_timeout", "request_timeout"] {
+        let zero = bad("retries = 1", &format!("{timeout} = \"0s\""));
+        assert!(zero.contains(&format!("upstream.{timeout}")), "{zero}");
+    }
     assert!(bad("window_size = 10", "window_size = 0").contains("window_size"));
     assert!(bad("window_size = 10", "window_sice = 10").contains("window_sice"));
     assert!(bad("workers = 2", "poll = 2").contains("unknown field `poll`"));
     assert!(settings("", &[]).unwrap_err().to_string().contains("--pod NAME=http://HOST:PORT"));
+}
+
+#[test]
+fn what_tls_to_pods_needs_is_read_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        format!("{path:?}")
+    };
+    let own = rcgen::generate_simple_self_signed(vec!["pod".to_owned()]).unwrap();
+    let other = rcgen::KeyPair::generate().unwrap();
+    let certificate = file("cert.pem", &own.cert.pem());
+    let (key, wrong_key) =
+        (file("key.pem", &own.signing_key.serialize_pem()), file("b.pem", &other.serialize_pem()));
+    let (empty, missing) = (file("empty.pem", ""), "\"/nowhere/ca.pem\"".to_owned());
+    let with = |tls: &str| {
+        settings(&format!("{FILE}\n[upstream.tls]\n{tls}"), &[]).map_err(|error| error.to_string())
+    };
+    assert!(with(&format!("ca_file = {certificate}\ncert_file = {certificate}\nkey_file = {key}")).is_ok());
+    let mistakes = [
+        (format!("ca_file = {missing}"), "upstream.tls.ca_file: \"/nowhere/ca.pem ("),
+        (format!("ca_file = {empty}"), "a file with certificates in PEM"),
+        (format!("ca_file = {key}"), "upstream.tls.ca_file"),
+        (format!("cert_file = {certificate}"), "upstream.tls.key_file"),
+        (format!("key_file = {key}"), "upstream.tls.cert_file"),
+        (format!("cert_file = {certificate}\nkey_file = {certificate}"), "a key in PEM"),
+        (format!("cert_file = {certificate}\nkey_file = {wrong_key}"), "the key of the certificate"),
+    ];
+    for (tls, named) in mistakes {
+        let error = with(&tls).unwrap_err();
+        assert!(error.contains(named), "{tls}: {error}");
+    }
 }
 
 #[test]
@@ -107,7 +146,7 @@ fn a_pod_of_the_command_line_takes_the_place_of_one_of_the_file() {
 fn a_pod_on_the_command_line_is_a_name_and_a_url() {
     let pod = PodSetting::parse("a=http://127.0.0.1:8000/").unwrap();
     assert_eq!((pod.name.as_str(), pod.url.as_str()), ("a", "http://127.0.0.1:8000"));
-    for wrong in ["a", "=http://127.0.0.1", "a=127.0.0.1:8000", "a=https://x"] {
+    for wrong in ["a", "=http://127.0.0.1", "a=127.0.0.1:8000", "a=ftp://x"] {
         assert!(PodSetting::parse(wrong).is_err(), "{wrong}");
     }
 }
@@ -142,7 +181,7 @@ fn a_file_reaches_every_setting_of_the_queue() {
     let settings = settings(QUEUE, &[]).unwrap();
     let capacities: Vec<_> = settings.pods.iter().map(|pod| (pod.max_running, pod.max_tokens)).collect();
     assert_eq!(capacities, [(Some(8), None), (Some(32), Some(5000))], "a pod's own word goes first");
-    let Queue { dispatcher, weights } = settings.queue.unwrap();
+    let Queue { dispatcher } = settings.queue.unwrap();
     assert_eq!(dispatcher.discipline, "drr");
     assert_eq!(dispatcher.options.quantum.as_f64(), 100.0);
     let limits = dispatcher.limits;
@@ -152,7 +191,8 @@ fn a_file_reaches_every_setting_of_the_queue() {
     let cost = dispatcher.cost.unwrap()();
     let usage = vtc_core::Usage { input: 100, cached: 90, output: 0 };
     assert_eq!(cost.cost(usage).as_f64(), 51.36);
-    assert_eq!((weights["alice"].as_f64(), weights["bob"].as_f64(), weights.len()), (4.0, 0.5, 2));
+    let weights = ["alice", "bob", "carol"].map(|user| settings.tenants.of(user).weight.as_f64());
+    assert_eq!(weights, [4.0, 0.5, 1.0]);
 }
 
 #[test]

@@ -53,7 +53,7 @@ struct Counts {
 
 #[derive(Debug, Serialize)]
 struct User<'a> {
-    /// Empty for whoever gives no name.
+    /// Its account.
     user: &'a str,
     weight: f64,
     /// The virtual counter, in weighted tokens divided by the weight.

@@ -1,12 +1,10 @@
 //! Who is charged for an answer, and how much.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::common::question::{ESTIMATE, Question};
 use crate::common::scripted_pod::piece;
-use crate::common::{Gateway, ScriptedPod, ask_chat, ask_completion, ask_embeddings, cost, fast_pod, soon};
+use crate::common::{Gateway, ScriptedPod, ask_chat, ask_completion, ask_embeddings, cost, fast_pod};
 
 /// Asks for an answer, and compares its usage with what its user has.
 async fn costs_its_usage(question: Question) {
@@ -169,38 +167,25 @@ async fn a_request_for_more_than_a_window_can_hold_wipes_nothing_out() {
 }
 
 #[actix_web::test]
-async fn an_empty_user_is_routed_like_a_new_one_and_not_charged() {
-    let pods = ["a", "b"].map(fast_pod);
-    let gateway = Gateway::before(&[&pods[0], &pods[1]]).await;
-    // Somebody without a name would be sent to any pod.
-    for _ in 0..30 {
-        assert_eq!(gateway.ask(ask_chat().of("")).await.pod(), "a");
+async fn whoever_names_no_user_is_one_account_with_all_others_who_do_not() {
+    let mut pod = ScriptedPod::start("a").await;
+    let gateway = Gateway::before(&[&pod]).await;
+    for question in [ask_chat(), ask_chat().of("")] {
+        let reply = gateway.start_asking(question);
+        pod.call().await.answer_chat(7, 5).await;
+        assert_eq!(reply.await.unwrap().status, 200);
     }
-    assert!(gateway.has_charged_nobody().await);
-}
-
-#[actix_web::test]
-async fn a_request_that_names_no_user_goes_to_any_pod_and_nobody_is_charged() {
-    let pods = ["a", "b"].map(fast_pod);
-    let gateway = Gateway::before(&[&pods[0], &pods[1]]).await;
-    let all = async {
-        let mut seen = BTreeSet::new();
-        while seen.len() < 2 {
-            seen.insert(gateway.ask(ask_chat()).await.pod().to_owned());
-        }
-    };
-    soon(all).await;
-    assert!(gateway.has_charged_nobody().await);
+    assert_eq!(gateway.tokens("@anonymous").await, 2.0 * 17.0);
     assert_eq!(gateway.in_flight().await, 0);
 }
 
 #[actix_web::test]
-async fn a_stream_that_names_no_user_is_served_and_nobody_is_charged() {
+async fn a_stream_that_names_no_user_is_charged_to_that_account() {
     let pod = fast_pod("a");
     let gateway = Gateway::before(&[&pod]).await;
     let events = gateway.stream(ask_chat().streamed().with("max_tokens", 9)).await.rest().await;
     // The role, nine tokens, and the end.
     assert_eq!(events.len(), 11);
-    assert!(gateway.has_charged_nobody().await);
+    assert!(gateway.tokens("@anonymous").await > 18.0);
     assert_eq!(gateway.in_flight().await, 0);
 }

@@ -4,6 +4,7 @@ pub mod binary;
 pub mod gateway;
 pub mod question;
 pub mod scripted_pod;
+pub mod tls_front;
 pub mod wire;
 
 use std::future::Future;

@@ -5,14 +5,18 @@
 
 mod answers;
 mod apis;
+mod bad_answers;
 mod common;
+mod connections;
 mod demo;
 mod departures;
 mod endpoints;
 mod failures;
 mod headers;
+mod identity;
 mod models;
 mod passing;
+mod pod_tls;
 mod policy;
 mod process;
 mod queue;
@@ -22,3 +26,5 @@ mod readiness;
 mod refusals;
 mod status;
 mod streams;
+mod tenants;
+mod timeouts;

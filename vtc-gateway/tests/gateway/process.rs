@@ -149,10 +149,10 @@ async fn without_pods_it_does_not_start() {
 
 #[actix_web::test]
 async fn a_pod_that_cannot_be_is_refused() {
-    for url in ["https://10.0.0.1", "10.0.0.1:8000", "http://10.0.0.1/v1"] {
+    for url in ["ftp://10.0.0.1", "10.0.0.1:8000", "http://10.0.0.1/v1"] {
         let pod = format!("a={url}");
         let quoted = format!("{url:?}");
-        is_refused(&["--pod", &pod], &[], &["URL of pod a", &quoted, "http://HOST:PORT without a path"])
+        is_refused(&["--pod", &pod], &[], &["URL of pod a", &quoted, "https://HOST:PORT without a path"])
             .await;
     }
     is_refused(&["--pod", "http://10.0.0.1"], &[], &["--pod", "\"http://10.0.0.1\"", "NAME=URL"]).await;

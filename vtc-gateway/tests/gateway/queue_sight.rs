@@ -89,7 +89,7 @@ async fn queues_tell_who_waits_for_what() {
         pool["users"],
         json!([
             { "user": "bob", "weight": 2.0, "counter": 3.0, "waiting": 2, "running": 0 },
-            { "user": "", "weight": 1.0, "counter": 3.0, "waiting": 1, "running": 0 },
+            { "user": "@anonymous", "weight": 1.0, "counter": 3.0, "waiting": 1, "running": 0 },
             { "user": "alice", "weight": 1.0, "counter": 3.0, "waiting": 1, "running": 1 },
         ])
     );

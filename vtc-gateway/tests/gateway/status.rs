@@ -133,7 +133,7 @@ async fn whoever_looks_may_leave_out_the_body() {
 }
 
 /// The value of a sample whose name and labels are these.
-fn sample(metrics: &str, name: &str) -> f64 {
+pub fn sample(metrics: &str, name: &str) -> f64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {metrics}")).parse().unwrap()
 }

@@ -72,6 +72,17 @@ impl Gateway {
         Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
 
+    pub async fn get_with_key(&self, path: &str, key: &str) -> Reply {
+        let mut response = soon(self.client.get(self.url(path)).bearer_auth(key).send()).await.unwrap();
+        let body = soon(response.body().limit(1 << 24)).await.unwrap();
+        Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+
+    /// What it counts.
+    pub async fn metrics(&self) -> String {
+        String::from_utf8(self.get("/metrics").await.body.to_vec()).unwrap()
+    }
+
     pub async fn get_json(&self, path: &str) -> Value {
         self.get(path).await.json()
     }

@@ -1,5 +1,6 @@
 //! A pod that does what a test says: it lists its models by itself, and hands every POST, and whatever else clients ask, to the test.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -64,6 +65,14 @@ impl ScriptedPod {
         port.set_reuseaddr(true).unwrap();
         port.bind(self.address).unwrap();
         self.port = Some(port);
+    }
+
+    /// From now on connections are neither taken nor refused: the kernel's queue for them is full.
+    pub async fn stand_still(&mut self) -> impl Sized {
+        self.close().await;
+        let listener = self.port.take().unwrap().listen(1).unwrap();
+        let waiting = [TcpStream::connect(self.address).await, TcpStream::connect(self.address).await];
+        (listener, waiting)
     }
 
     /// Listens again.
@@ -142,14 +151,23 @@ impl Call {
         self.send(format!("{head}\r\n\r\n{body}")).await;
     }
 
+    /// A chat's whole answer, after which the connection stays open.
+    pub async fn answer_chat_and_stay(&mut self) {
+        let body = chat(7, 5).to_string();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+        self.send(format!("{head}: {}\r\n\r\n{body}", body.len())).await;
+    }
+
+    /// The next request on the same connection.
+    pub async fn next(mut self) -> Self {
+        let request =
+            soon(Message::read(&mut self.connection)).await.expect("the gateway closed the connection");
+        Self { request, ..self }
+    }
+
     /// A chat that took `prompt` and `completion` tokens.
     pub async fn answer_chat(self, prompt: u64, completion: u64) {
-        let body = json!({
-            "object": "chat.completion",
-            "choices": [{ "index": 0, "message": { "role": "assistant", "content": "hello" }, "finish_reason": "stop" }],
-            "usage": usage(prompt, completion),
-        });
-        self.answer(200, &body.to_string()).await;
+        self.answer(200, &chat(prompt, completion).to_string()).await;
     }
 
     /// The head of a stream of events.
@@ -184,6 +202,11 @@ impl Call {
         self.connection.set_zero_linger().unwrap();
     }
 
+    /// Whether the gateway has not closed the connection, as far as can be seen.
+    pub fn still_listens(&self) -> bool {
+        matches!(self.connection.try_read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+
     /// Waits until the gateway has closed the connection.
     pub async fn closed(mut self) {
         let mut rest = Vec::new();
@@ -191,6 +214,15 @@ impl Call {
         let _ = soon(self.connection.read_to_end(&mut rest)).await;
         assert!(rest.is_empty(), "the gateway went on sending");
     }
+}
+
+fn chat(prompt: u64, completion: u64) -> Value {
+    let message = json!({ "role": "assistant", "content": "hello" });
+    json!({
+        "object": "chat.completion",
+        "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }],
+        "usage": usage(prompt, completion),
+    })
 }
 
 /// A chunk of a streamed chat with a piece of text.
