@@ -11,16 +11,18 @@ use vtc_core::queue::Weight;
 use vtc_core::{Clock, ConfigError, PodTable, Policy, RouteRequest, Router};
 
 use crate::error::GatewayError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Lengths, Lesson};
 use crate::fleet::{ANY_MODEL, Fleet, Service};
 use crate::metrics;
 use crate::pass::Pass;
-use crate::settings;
+use crate::settings::{self, OutputSetting};
 
 /// The one way in. Without a queue each request goes to a pod at once, and waits there if it must.
 pub struct Admission {
     router: Arc<Router>,
     queue: Option<Queue>,
+    /// How long answers were of late, if that is to be learned here and not by a queue.
+    lengths: Option<Arc<Lengths>>,
 }
 
 struct Queue {
@@ -55,14 +57,19 @@ impl Admission {
     ///
     /// # Errors
     /// The first setting of the queue that is not allowed.
-    pub fn start(router: Arc<Router>, queue: Option<settings::Queue>) -> Result<Self, ConfigError> {
+    pub fn start(
+        router: Arc<Router>,
+        queue: Option<settings::Queue>,
+        output: OutputSetting,
+    ) -> Result<Self, ConfigError> {
         let start = |settings::Queue { dispatcher }| {
             let thread = Arbiter::new();
             let dispatcher = DispatcherHandle::start_in(&thread.handle(), Arc::clone(&router), dispatcher)?;
             Ok(Queue { dispatcher, thread })
         };
         let queue = queue.map(start).transpose()?;
-        Ok(Self { router, queue })
+        let lengths = (output == OutputSetting::Learned).then(Arc::default);
+        Ok(Self { router, queue, lengths })
     }
 
     /// Waits for the request's turn. Whoever drops this future leaves the queue at once.
@@ -72,19 +79,22 @@ impl Admission {
     pub(crate) async fn admit(&self, candidate: &Candidate<'_>) -> Result<Pass, GatewayError> {
         let Candidate { service, policy, user, estimate, .. } = *candidate;
         let Some(queue) = &self.queue else {
+            let lesson = self.lengths.as_ref();
+            let lesson = lesson.and_then(|lengths| Lesson::of(lengths, service.name(), user, &estimate));
+            let learned = lesson.as_ref().and_then(Lesson::guess);
             let request = RouteRequest {
                 user: Some(user),
                 input_tokens: estimate.input_tokens,
-                output_tokens: estimate.output_tokens,
+                output_tokens: learned.unwrap_or(estimate.output_tokens),
             };
             if let Some(probe) = service.claim() {
                 let pod = PodTable::new([Arc::clone(probe.pod())]);
                 let ticket = self.router.route_among(&pod, policy, &request)?;
-                return Ok(Pass::open(ticket, service.pods(), Some(probe)));
+                return Ok(Pass::open(ticket, service.pods(), Some(probe)).teaching(lesson));
             }
             let seen = service.seen(self.router.tracker().clock().now(), fastrand::f64);
             let ticket = self.router.route_among(&seen, policy, &request)?;
-            return Ok(Pass::open(ticket, service.pods(), None));
+            return Ok(Pass::open(ticket, service.pods(), None).teaching(lesson));
         };
         let permit = match queue.dispatcher.acquire(Queue::acquire(candidate)).await? {
             Ok(permit) => permit,

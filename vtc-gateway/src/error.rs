@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use vtc_actor::{HandleError, Refusal};
@@ -118,6 +118,16 @@ pub enum GatewayError {
         /// The request's path.
         path: String,
     },
+    /// There is something at this path, but not by this method.
+    #[error("{path} takes {allowed}, and no {method}")]
+    WrongMethod {
+        /// The request's method.
+        method: String,
+        /// The request's path.
+        path: String,
+        /// The methods that there are, as the header `Allow` names them.
+        allowed: &'static str,
+    },
     /// An estimate that is no number: cannot come from a real request.
     #[error(transparent)]
     Tokens(#[from] InvalidTokens),
@@ -163,6 +173,7 @@ impl GatewayError {
             Self::PodFailed(_) => "pod_failed",
             Self::PodTimeout(_) => "pod_timeout",
             Self::NotFound { .. } => "not_found",
+            Self::WrongMethod { .. } => "method_not_allowed",
         }
     }
 
@@ -251,6 +262,7 @@ impl ResponseError for GatewayError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownModel { .. } | Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
@@ -270,6 +282,9 @@ impl ResponseError for GatewayError {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
             }
             Self::RateLimited { standing, .. } => standing.tell(&mut response),
+            Self::WrongMethod { allowed, .. } => {
+                response.insert_header((ALLOW, *allowed));
+            }
             _ => {}
         }
         if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
@@ -316,6 +331,7 @@ mod tests {
             (GatewayError::PodFailed("refused".into()), 502),
             (GatewayError::PodTimeout("late".into()), 504),
             (GatewayError::NotFound { method: "GET".into(), path: "/x".into() }, 404),
+            (GatewayError::WrongMethod { method: "GET".into(), path: "/x".into(), allowed: "POST" }, 405),
         ];
         for (error, status) in cases {
             let response = error.error_response();

@@ -55,6 +55,8 @@ pub struct Fleet {
     open: (Arc<str>, Pool),
     /// Every model that one of the pods ever listed, with the pods that serve it.
     by_model: BTreeMap<Arc<str>, Pool>,
+    /// All pods that take requests.
+    all: Pool,
     /// What does not work about finding pods, in words.
     troubles: Vec<String>,
 }
@@ -113,7 +115,8 @@ impl Fleet {
         };
         let listed = backends.iter().flat_map(Backend::model_ids);
         let by_model = listed.map(|id| (id.into(), serving(Some(id)))).collect();
-        Self { open: (ANY_MODEL.into(), serving(None)), by_model, backends, troubles: Vec::new() }
+        let all = Pool::of(backends.iter().filter(|backend| backend.takes_requests()));
+        Self { open: (ANY_MODEL.into(), serving(None)), by_model, all, backends, troubles: Vec::new() }
     }
 
     /// The same, with what does not work about finding pods.
@@ -142,6 +145,19 @@ impl Fleet {
             None => (&self.open.0, &self.open.1),
         };
         if pool.is_empty() { Err(GatewayError::NoPods) } else { Ok(Service::new(name, pool)) }
+    }
+
+    /// All ready pods, for a request that may go to any. In a queue it waits with those for the model that most of
+    /// them serve.
+    ///
+    /// # Errors
+    /// [`GatewayError::NoPods`] if none is ready.
+    pub fn serving_any(&self) -> Result<Service<'_>, GatewayError> {
+        let count = |pool: &Service<'_>| pool.pods().pods().len();
+        // The first of those with the most, so that all such requests wait together.
+        let widest = self.pools().reduce(|most, pool| if count(&pool) > count(&most) { pool } else { most });
+        let widest = widest.filter(|_| !self.all.is_empty()).ok_or(GatewayError::NoPods)?;
+        Ok(Service::new(widest.name(), &self.all))
     }
 
     /// Every model that a pod ever listed, ordered by name.
@@ -313,6 +329,23 @@ mod tests {
         assert_eq!(names(&fleet.serving("q").unwrap()), ["b"]);
         let pools: Vec<_> = fleet.pools().map(|service| (&**service.name(), names(&service))).collect();
         assert_eq!(pools, [("x", vec!["a", "b"]), ("*", vec!["b"])], "a made-up model makes no pool");
+    }
+
+    #[test]
+    fn a_request_for_any_pod_waits_where_most_of_them_are() {
+        let fleet = Fleet::new(vec![
+            backend("a", true, Some(&["x", "y"])),
+            backend("b", true, Some(&["y"])),
+            backend("c", true, Some(&["z"])),
+            backend("d", false, Some(&["z"])),
+            backend("e", false, Some(&["z"])),
+        ]);
+        let service = fleet.serving_any().unwrap();
+        assert_eq!((&**service.name(), names(&service)), ("y", vec!["a", "b", "c"]));
+        let silent = Fleet::new(vec![backend("a", true, None)]);
+        assert_eq!(&**silent.serving_any().unwrap().name(), "*");
+        let away = Fleet::new(vec![backend("a", false, Some(&["x"]))]);
+        assert_eq!(away.serving_any().unwrap_err(), GatewayError::NoPods);
     }
 
     #[test]

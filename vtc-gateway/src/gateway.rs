@@ -6,17 +6,18 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use vtc_actor::TrackerHandle;
-use vtc_core::{Clock, Policy, PreciseClock, Router, SimpleTokenEstimator};
+use vtc_core::{Clock, Policy, PreciseClock, Router};
 
 use crate::admin::Admin;
 use crate::admission::Admission;
 use crate::error::GatewayError;
+use crate::estimate::Estimators;
 use crate::fleet::FleetCell;
 use crate::headers::ROUTING_STRATEGY;
 use crate::identity::{self, Identity, Rules};
 use crate::metrics;
 use crate::quota::Quotas;
-use crate::settings::{Limits, Settings};
+use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
 use crate::tenant::Tenants;
 
 /// The state behind every request.
@@ -26,7 +27,9 @@ pub struct Gateway {
     tracker: TrackerHandle,
     admission: Arc<Admission>,
     fleet: Arc<FleetCell>,
-    estimator: SimpleTokenEstimator,
+    aliases: Aliases,
+    estimators: Estimators,
+    endpoints: EndpointsSetting,
     limits: Limits,
     retries: usize,
     max_pod_load: f64,
@@ -53,7 +56,9 @@ impl Gateway {
             tracker,
             admission,
             fleet,
-            estimator: SimpleTokenEstimator::default(),
+            aliases: settings.aliases.clone(),
+            estimators: settings.estimators.clone(),
+            endpoints: settings.endpoints,
             limits: settings.limits,
             retries: settings.upstream.retries,
             max_pod_load: settings.vtc.scoring.max_pod_load,
@@ -92,6 +97,20 @@ impl Gateway {
             Some(name) => Ok(self.router().policy(&String::from_utf8_lossy(name.as_bytes()))?),
             None => Ok(self.router().default_policy()),
         }
+    }
+
+    /// Other names for models.
+    #[must_use]
+    pub const fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    pub(crate) const fn estimators(&self) -> &Estimators {
+        &self.estimators
+    }
+
+    pub(crate) const fn endpoints(&self) -> EndpointsSetting {
+        self.endpoints
     }
 
     /// Who sends that request, and counts it.
@@ -136,10 +155,6 @@ impl Gateway {
     #[must_use]
     pub const fn admin(&self) -> &Admin {
         &self.admin
-    }
-
-    pub(crate) const fn estimator(&self) -> &SimpleTokenEstimator {
-        &self.estimator
     }
 
     pub(crate) const fn limits(&self) -> Limits {

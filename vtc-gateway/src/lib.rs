@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! identity   who is it            a tenant's key, a header from a trusted network, an address, or nobody
-//! request    what does it want    model, prompt, stream or not
-//! estimate   what will it cost    prompt -> input tokens; capped guess -> output tokens
+//! request    what does it want    model, prompt, stream or not: as the description of its endpoint says
+//! estimate   what will it cost    prompt -> input tokens; learned or guessed, and capped -> output tokens
 //! quota      may it now           requests and tokens per minute, requests in flight
 //! admission  when does it go      at once, or by the fair queue (vtc-actor) when a pod has room; the result is a pass
 //! proxy      the way itself       pod -> reply; another pod if the first fails
-//! stream     count as it flows    events pass at once, usage is read on the way
+//! stream     count as it flows    events pass at once, usage is read on the way; sound and files pass as they are
 //! settlement what did it cost     the usage that the pod reported ends the pass
 //! ```
 //!
@@ -43,7 +43,10 @@ pub mod headers;
 pub mod identity;
 mod lock;
 pub mod metrics;
+#[cfg(test)]
+mod mutations;
 mod pass;
+mod passed;
 mod proxy;
 pub mod quota;
 pub mod request;

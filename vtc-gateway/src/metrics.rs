@@ -69,7 +69,7 @@ fn other() -> metrics::SetRecorderError<metrics_exporter_prometheus::PrometheusR
 fn describe() {
     metrics::describe_counter!(
         REQUESTS,
-        "Requests for text or embeddings, by endpoint and status of the reply"
+        "Requests that go to pods, by endpoint (/v1/* for those that the gateway does not know) and status of the reply"
     );
     metrics::describe_counter!(
         RETRIES,

@@ -6,6 +6,7 @@ use vtc_actor::Permit;
 use vtc_actor::dispatcher::Grant;
 use vtc_core::{Pod, PodTable, Ticket, Usage};
 
+use crate::estimate::Lesson;
 use crate::fleet::{Probe, Vitals};
 use crate::quota::Stay;
 
@@ -22,7 +23,7 @@ pub(crate) struct Pass {
 
 enum Kind {
     /// There is no queue.
-    Open { ticket: Ticket, untried: PodTable, probe: Option<Probe> },
+    Open { ticket: Ticket, untried: PodTable, probe: Option<Probe>, lesson: Option<Lesson> },
     /// It comes from the queue, which wants to know what becomes of it.
     Queued { permit: Box<Permit>, tried: Vec<String> },
 }
@@ -33,7 +34,15 @@ impl Pass {
     /// The pass of a request that did not have to wait. `pods`: those that could have served it. `probe`: the place that
     /// it has on a pod whose breaker is half open.
     pub(crate) fn open(ticket: Ticket, pods: &PodTable, probe: Option<Probe>) -> Self {
-        Self::of(Kind::Open { ticket, untried: pods.clone(), probe })
+        Self::of(Kind::Open { ticket, untried: pods.clone(), probe, lesson: None })
+    }
+
+    /// The same, from which something is learned when it is settled. The queue learns by itself.
+    pub(crate) fn teaching(mut self, learned: Option<Lesson>) -> Self {
+        if let Kind::Open { lesson, .. } = &mut self.kind {
+            *lesson = learned;
+        }
+        self
     }
 
     /// The pass of a request whose turn has come.
@@ -100,7 +109,7 @@ impl Pass {
     pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
         self.vitals = None;
         match &mut self.kind {
-            Kind::Open { ticket, untried, probe } => {
+            Kind::Open { ticket, untried, probe, .. } => {
                 *probe = None;
                 *untried = untried.without(ticket.pod());
                 let next = choose(untried);
@@ -130,7 +139,10 @@ impl Pass {
     pub(crate) fn settle(self, usage: Usage) {
         self.cost(usage.input, usage.output);
         match self.kind {
-            Kind::Open { ticket, .. } => {
+            Kind::Open { ticket, lesson, .. } => {
+                if let Some(lesson) = lesson {
+                    lesson.learn(usage.output);
+                }
                 // As above: never an error.
                 let _ = ticket.settle(usage.input as f64, usage.output as f64);
             }

@@ -1,12 +1,15 @@
 //! The way of a request: identity, estimate, admission, proxy, settle.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use actix_web::body::SizedStream;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use bytes::Bytes;
+use futures_util::Stream;
 use tokio::time::Instant;
 use vtc_core::Policy;
 
@@ -14,14 +17,17 @@ use crate::admission::Candidate;
 use crate::dialect::Dialect;
 use crate::error::GatewayError;
 use crate::estimate::Estimate;
+use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
 use crate::identity::Identity;
 use crate::pass::Pass;
-use crate::request::{Endpoint, GenerationRequest};
+use crate::passed::PassedStream;
+use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
-use crate::upstream::{Answer, AnswerBody, PodBody, Upstream, UpstreamError};
+use crate::tenant::Terms;
+use crate::upstream::{Answer, AnswerBody, PodBody, Question, Upstream, UpstreamError};
 use crate::view::ClientView;
 use crate::{body, explain, head, identity, metrics};
 
@@ -47,7 +53,7 @@ struct Answered {
     pass: Pass,
 }
 
-/// Serves one of the [endpoints](Endpoint) that do work on a pod.
+/// Serves one of the [endpoints](Endpoint) that do work on a pod, or whatever else clients ask of pods.
 pub async fn generate(
     endpoint: Endpoint,
     client: HttpRequest,
@@ -78,10 +84,12 @@ async fn serve(
     let identity = gateway.identify(client)?;
     let policy = gateway.policy(client.headers())?;
     let body = body::read(client, payload, gateway.limits()).await?;
-    let generation = GenerationRequest::read(endpoint, &body)?;
-    let estimate = Estimate::of(&generation, gateway.estimator());
+    let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
+    let model = generation.model.as_deref().map(|name| gateway.aliases().resolve(name).unwrap_or(name));
+    let estimate = Estimate::of(&generation, gateway.estimators().of(model));
     let bytes = body.len();
-    let sub_user = if gateway.identity().sub_users { identity::sub_user(&body)? } else { None };
+    let may_name_user = gateway.identity().sub_users && generation.is_json();
+    let sub_user = if may_name_user { identity::sub_user(&body)? } else { None };
     let passage = Passage {
         gateway,
         upstream,
@@ -102,6 +110,13 @@ fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }
 
+/// What separates the parts of the client's form, if it sends one.
+fn boundary(client: &HttpRequest) -> Option<String> {
+    let kind = client.mime_type().ok()??;
+    let is_form = kind.essence_str() == "multipart/form-data";
+    is_form.then(|| kind.get_param("boundary").map(|boundary| boundary.to_string()).unwrap_or_default())
+}
+
 // === impl Passage ===
 
 impl Passage<'_> {
@@ -111,7 +126,7 @@ impl Passage<'_> {
         let account = &*self.identity.account;
         let terms = self.gateway.tenants().of(account);
         let candidate = Candidate {
-            service: terms.serving(&fleet, &self.generation.model)?,
+            service: self.service(&fleet, terms)?,
             policy: self.policy,
             user: account,
             weight: terms.weight,
@@ -149,7 +164,60 @@ impl Passage<'_> {
                 response.body(body)
             }
             AnswerBody::Events(events) => self.stream(response, events, dialect, pass),
+            AnswerBody::Passed { bytes, length, is_json } => {
+                let passed = PassedStream::new(bytes, length, is_json, pass);
+                match length {
+                    Some(length) => response.body(SizedStream::new(length, passed)),
+                    None => self.streaming(response, passed),
+                }
+            }
         })
+    }
+
+    /// The pods that can serve it: those with its model, or all, if it names none. Who may use certain models only has
+    /// to name one, by its own name or by an alias.
+    fn service<'f>(&self, fleet: &'f Fleet, terms: &Terms) -> Result<Service<'f>, GatewayError> {
+        let Some(name) = self.generation.model.as_deref() else {
+            return match terms.models {
+                None => fleet.serving_any(),
+                Some(_) => Err(RequestError::NO_MODEL.into()),
+            };
+        };
+        let aliases = self.gateway.aliases();
+        let model = aliases.resolve(name).unwrap_or(name);
+        let service = if terms.allows(name) { fleet.serving(model) } else { terms.serving(fleet, model) };
+        service.map_err(|error| match error {
+            GatewayError::UnknownModel { known, .. } => {
+                // The name that the client knows, and all that it may know.
+                let known = known.into_iter().filter(|known| terms.allows(known));
+                let names =
+                    aliases.iter().filter(|(alias, model)| terms.allows(alias) || terms.allows(model));
+                let known: BTreeSet<_> = known.chain(names.map(|(alias, _)| alias.to_owned())).collect();
+                GatewayError::UnknownModel { model: name.to_owned(), known: known.into_iter().collect() }
+            }
+            other => other,
+        })
+    }
+
+    /// The path that the pod is asked for, and the client's query. Of a path that the gateway knows there is one
+    /// spelling.
+    fn path(&self) -> Cow<'_, str> {
+        let uri = self.client.uri();
+        let as_it_is = uri.path_and_query().map_or("/", |it| it.as_str());
+        let endpoint = self.generation.endpoint;
+        if endpoint == Endpoint::Other || endpoint.description().paths.contains(&uri.path()) {
+            return Cow::Borrowed(as_it_is);
+        }
+        let path = self.client.match_pattern().unwrap_or_else(|| endpoint.path().to_owned());
+        Cow::Owned(match uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path,
+        })
+    }
+
+    /// Whether it may be sent twice. What nobody knows may do something that must not be done twice.
+    fn may_repeat(&self) -> bool {
+        self.generation.endpoint != Endpoint::Other || self.client.method().is_idempotent()
     }
 
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
@@ -182,6 +250,10 @@ impl Passage<'_> {
                 return Err(GatewayError::PodTimeout(failure.to_string()));
             }
             all_are_away &= is_away;
+            if !is_away && !self.may_repeat() {
+                pass.void();
+                return Err(GatewayError::PodFailed(failure.to_string()));
+            }
             let has_other = self.gateway.admission().move_on(&mut pass, candidate).await;
             if !has_other || attempt >= self.gateway.retries() {
                 pass.void();
@@ -215,26 +287,40 @@ impl Passage<'_> {
         if let Some(key) = &backend.authorization {
             headers.to_mut().insert(AUTHORIZATION, key.clone());
         }
-        let body: Bytes = self.generation.ask_usage(dialect);
-        let path = self.generation.endpoint.path();
-        let answer = self.upstream.send(&backend.url, path, &headers, body, deadline).await?;
+        let alias = self.generation.model.as_deref().and_then(|name| self.gateway.aliases().resolve(name));
+        let body: Bytes = self.generation.to_pod(dialect, alias);
+        let path = self.path();
+        let question = Question {
+            method: self.client.method().as_str(),
+            path: &path,
+            may_repeat: self.may_repeat(),
+            passes_json: self.generation.endpoint == Endpoint::Other,
+        };
+        let answer = self.upstream.send(&backend.url, question, &headers, body, deadline).await?;
         Ok((answer, dialect))
     }
 
     fn stream(
         &self,
-        mut response: HttpResponseBuilder,
+        response: HttpResponseBuilder,
         events: PodBody,
         dialect: Dialect,
         pass: Pass,
     ) -> HttpResponse {
         let view = ClientView::new(&self.generation, dialect);
         let events = MeteredStream::new(events, view, self.generation.n, self.estimate, pass);
+        self.streaming(response, events)
+    }
+
+    fn streaming<S>(&self, mut response: HttpResponseBuilder, body: S) -> HttpResponse
+    where
+        S: Stream<Item = Result<Bytes, actix_web::Error>> + 'static,
+    {
         if self.client.version() >= Version::HTTP_11 {
-            return response.streaming(events);
+            return response.streaming(body);
         }
         // An older client knows no chunks: the end of the connection is the end of the stream.
-        let mut response = response.force_close().streaming(events);
+        let mut response = response.force_close().streaming(body);
         response.head_mut().no_chunking(true);
         response
     }

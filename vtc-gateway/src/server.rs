@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpServer, Route, guard};
+use actix_web::{App, HttpServer, Resource, Route, guard};
 use vtc_actor::{HandleConfig, TrackerHandle};
 use vtc_core::Router;
 
@@ -85,13 +85,15 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let tracker =
         TrackerHandle::start(Arc::clone(&router), HandleConfig::default()).map_err(SettingsError::from)?;
     let clock = *router.tracker().clock();
-    let admission = Admission::start(router, settings.queue.clone()).map_err(SettingsError::from)?;
+    let admission =
+        Admission::start(router, settings.queue.clone(), settings.output).map_err(SettingsError::from)?;
     let admission = Arc::new(admission);
     let (fleet, news) = FleetCell::new(clock, settings.health.retry_budget);
     let fleet = Arc::new(fleet);
     let gateway =
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
+    settings.estimators.load();
     let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
     let per_client = settings.limits.connections_per_client;
     let counts_connections = per_client.is_some();
@@ -160,35 +162,82 @@ async fn keep_shrunk(quotas: Arc<Quotas>) {
 
 fn routes(config: &mut web::ServiceConfig) {
     for endpoint in Endpoint::ALL {
-        let generate = move |client, payload, gateway, upstream| {
-            proxy::generate(endpoint, client, payload, gateway, upstream)
-        };
-        config.route(endpoint.path(), web::post().to(generate));
+        for path in endpoint.description().paths {
+            let resource = web::resource(*path).route(work(web::post(), endpoint));
+            config.service(resource.default_service(web::to(|it| status::wrong_method(it, "POST"))));
+        }
     }
     config
-        .route("/v1/models", look().to(status::models))
-        .route("/healthz", look().to(status::healthz))
-        .service(
-            web::resource(METRICS)
-                .wrap(from_fn(admin::guard))
-                .route(look().to(status::prometheus))
-                .default_service(web::to(status::nothing)),
-        )
-        // Whatever comes to this scope is guarded.
+        .service(looked("/v1/models", look().to(status::models)))
+        .service(looked("/v1/models/{model:.+}", look().to(status::model)))
+        .service(looked("/healthz", look().to(status::healthz)))
+        .service(looked(METRICS, look().to(status::prometheus)).wrap(from_fn(admin::guard)))
+        // Whatever comes to this scope is guarded, and the gateway's own.
         .service(
             web::scope("/v1/vtc")
                 .wrap(from_fn(admin::guard))
-                .route("/users", look().to(status::users))
-                .route("/pods", look().to(status::pods))
+                .service(looked("/users", look().to(status::users)))
+                .service(looked("/pods", look().to(status::pods)))
                 .route("/pods/{pod}", web::put().to(orders::put))
                 .route("/pods/{pod}", web::delete().to(orders::remove))
                 .route("/pods/{pod}/drain", web::post().to(orders::drain))
                 .route("/pods/{pod}/undrain", web::post().to(orders::undrain))
-                .route("/queues", look().to(status::queues)),
+                .service(looked("/queues", look().to(status::queues)))
+                .default_service(web::to(status::nothing)),
         );
+    config.route("/v1/{rest:.*}", work(web::route().guard(guard::fn_guard(is_for_pods)), Endpoint::Other));
+}
+
+/// What can only be looked at.
+fn looked(path: &str, route: Route) -> Resource {
+    let wrong_method = |it| status::wrong_method(it, "GET, HEAD");
+    web::resource(path).route(route).default_service(web::to(wrong_method))
+}
+
+/// The way of requests for this endpoint.
+fn work(route: Route, endpoint: Endpoint) -> Route {
+    route.to(move |client, payload, gateway, upstream| {
+        proxy::generate(endpoint, client, payload, gateway, upstream)
+    })
+}
+
+/// Whether a path that the gateway does not know goes to a pod as it is. One that climbs out of `/v1/` would not stay
+/// what it is.
+fn is_for_pods(context: &guard::GuardContext<'_>) -> bool {
+    let passes = context.app_data::<Data<Gateway>>().is_some_and(|it| it.endpoints().pass_unknown);
+    passes && !climbs(context.head().uri.path())
+}
+
+/// Whether a path has a segment `.` or `..`, however that is written.
+fn climbs(path: &str) -> bool {
+    let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace(['\\'], "/");
+    plain.replace("%5c", "/").split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 /// A route for GET, and for HEAD: load balancers like to look without reading.
 fn look() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_climbs_is_seen_however_it_is_written() {
+        for path in [
+            "/v1/..",
+            "/v1/../metrics",
+            "/v1/./x",
+            "/v1/%2E%2e/x",
+            "/v1/x%2f..%2Fy",
+            "/v1/..\\x",
+            "/v1/%2e%5Cx",
+        ] {
+            assert!(climbs(path), "{path}");
+        }
+        for path in ["/v1/files", "/v1/a..b/...", "/v1/.well-known", "/v1/x.y%2ez"] {
+            assert!(!climbs(path), "{path}");
+        }
+    }
 }

@@ -2,8 +2,11 @@
 
 mod admin;
 mod discovery;
+mod endpoints;
+mod estimate;
 mod health;
 mod identity;
+mod models;
 mod pod;
 mod pod_tls;
 mod queue;
@@ -21,14 +24,18 @@ use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 pub use self::admin::{AdminSetting, KeyHashes};
 pub(crate) use self::discovery::read_pods;
 pub use self::discovery::{DiscoverySetting, DnsSetting};
+pub use self::endpoints::EndpointsSetting;
+pub use self::estimate::{EstimateSetting, EstimatorSetting, ModelSetting, OutputSetting};
 pub use self::health::{BreakerSetting, HealthSetting, RetryBudgetSetting};
 pub use self::identity::{IdentitySetting, Network};
+pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub use self::secret::Secret;
 pub use self::tenant::{TenantDefaults, TenantSetting};
 use crate::admin::Admin;
+use crate::estimate::Estimators;
 use crate::identity::Rules;
 use crate::tenant::Tenants;
 
@@ -55,6 +62,14 @@ pub struct Settings {
     pub admin: Admin,
     /// The core's configuration, with the policy for requests that name none.
     pub vtc: VtcConfig,
+    /// Which paths there are.
+    pub endpoints: EndpointsSetting,
+    /// Other names for models.
+    pub aliases: Aliases,
+    /// How the cost of requests is guessed.
+    pub estimators: Estimators,
+    /// How long answers are guessed to be, where there is no queue.
+    pub output: OutputSetting,
     /// What a client may send, and how long.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -154,6 +169,12 @@ pub struct SettingsFile {
     pub tracker: TrackerConfig,
     /// The weights of `vtc-basic`'s score.
     pub scoring: ScoringConfig,
+    /// Which paths there are.
+    pub endpoints: EndpointsSetting,
+    /// Other names for models, and what is said of single ones.
+    pub models: ModelsSetting,
+    /// How the cost of requests is guessed.
+    pub estimate: EstimateSetting,
     /// What a client may send.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -214,7 +235,12 @@ impl Settings {
         let pod_rules = PodRules { authorization, ..capacity };
         let pods = pods.into_iter().map(|pod| pod_rules.complete(pod, &env)).collect::<Result<_, _>>()?;
         file.discovery.check(&pod_rules)?;
+        let (aliases, estimators) = file.models.read(&file.estimate)?;
         Ok(Self {
+            endpoints: file.endpoints,
+            aliases,
+            estimators,
+            output: file.estimate.output,
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
             pods,
             discovery: file.discovery,

@@ -11,15 +11,15 @@ pub(crate) struct Span {
 
 /// One edit: what stands at `at` gives way to `with`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Splice {
+pub(crate) struct Splice<'w> {
     pub(crate) at: Span,
-    pub(crate) with: &'static str,
+    pub(crate) with: &'w str,
 }
 
 /// The text with the edits made; the same text (and no copy) when there are none.
 ///
 /// Edits at one place happen in the order given; edits must not overlap.
-pub(crate) fn splice(text: &Bytes, edits: &mut [Splice]) -> Bytes {
+pub(crate) fn splice(text: &Bytes, edits: &mut [Splice<'_>]) -> Bytes {
     if edits.is_empty() {
         return text.clone();
     }
@@ -38,9 +38,9 @@ pub(crate) fn splice(text: &Bytes, edits: &mut [Splice]) -> Bytes {
 
 // === impl Splice ===
 
-impl Splice {
+impl<'w> Splice<'w> {
     /// Puts `with` before byte `at`.
-    pub(crate) const fn insert(at: usize, with: &'static str) -> Self {
+    pub(crate) const fn insert(at: usize, with: &'w str) -> Self {
         let at = Span { start: at, end: at };
         Self { at, with }
     }

@@ -2,11 +2,13 @@
 
 mod queues;
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::ContentType;
-use actix_web::web::{Data, Query};
+use actix_web::web::{Data, Path, Query};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use vtc_core::Clock;
 
 use crate::error::GatewayError;
@@ -93,17 +95,50 @@ struct Reported {
     kv_usage: Option<f64>,
 }
 
-/// `GET /v1/models`: the models of all ready pods that whoever asks may use.
+/// `GET /v1/models`: the models of all ready pods that whoever asks may use, and their aliases.
 pub async fn models(client: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
-    let account = match gateway.identify(&client) {
-        Ok(identity) => identity.account,
+    match listed(&client, &gateway) {
+        Ok(models) => {
+            let models: Vec<_> = models.values().collect();
+            HttpResponse::Ok().json(json!({ "object": "list", "data": models }))
+        }
+        Err(error) => error.error_response(),
+    }
+}
+
+/// `GET /v1/models/{model}`: one of them.
+pub async fn model(client: HttpRequest, gateway: Data<Gateway>, name: Path<String>) -> HttpResponse {
+    let mut models = match listed(&client, &gateway) {
+        Ok(models) => models,
         Err(error) => return error.error_response(),
     };
+    match models.remove(name.as_str()) {
+        Some(model) => HttpResponse::Ok().json(model),
+        None => {
+            let known = models.into_keys().collect();
+            GatewayError::UnknownModel { model: name.into_inner(), known }.error_response()
+        }
+    }
+}
+
+/// What whoever asks may ask for, by name. An alias is described as its model is, with that as its root.
+fn listed(client: &HttpRequest, gateway: &Gateway) -> Result<BTreeMap<String, Value>, GatewayError> {
+    let account = gateway.identify(client)?.account;
+    let (fleet, aliases) = (gateway.fleet().load(), gateway.aliases());
+    let named = |model: &Value| Some((model["id"].as_str()?.to_owned(), model.clone()));
+    let mut models: BTreeMap<_, _> = fleet.models().into_iter().filter_map(named).collect();
+    let served = aliases.iter().filter_map(|(alias, name)| {
+        let mut model = models.get(name)?.clone();
+        model["id"] = alias.into();
+        model["root"] = name.into();
+        Some((alias.to_owned(), model))
+    });
+    let served: Vec<_> = served.collect();
+    // Where a model has the name of an alias, it is the alias that is served.
+    models.extend(served);
     let terms = gateway.tenants().of(&account);
-    let fleet = gateway.fleet().load();
-    let mut models = fleet.models();
-    models.retain(|model| model["id"].as_str().is_some_and(|model| terms.allows(model)));
-    HttpResponse::Ok().json(json!({ "object": "list", "data": models }))
+    models.retain(|name, _| terms.allows(name) || aliases.resolve(name).is_some_and(|it| terms.allows(it)));
+    Ok(models)
 }
 
 /// `GET /v1/vtc/users?limit=N`: who has used how much.
@@ -178,6 +213,14 @@ pub async fn prometheus(gateway: Data<Gateway>) -> HttpResponse {
     };
     let text = gateway.metrics().render() + &sight.render();
     HttpResponse::Ok().content_type(ContentType::plaintext()).body(text)
+}
+
+/// Something that is there, by another method.
+pub async fn wrong_method(request: HttpRequest, allowed: &'static str) -> HttpResponse {
+    let (method, path) = (request.method().to_string(), request.path().to_owned());
+    let mut response = GatewayError::WrongMethod { method, path, allowed }.error_response();
+    response.headers_mut().insert(REQUEST_ID, request_id(request.headers()));
+    response
 }
 
 /// Anything else.

@@ -14,12 +14,13 @@ use crate::pass::Pass;
 use crate::settlement::settle;
 use crate::sse::{self, Piece, SseSplitter};
 use crate::upstream::{PodBody, UpstreamError};
-use crate::usage::{StreamPart, Tally};
+use crate::usage::{End, StreamPart, Tally, Usage};
 use crate::view::ClientView;
 
 /// The body of a streamed reply. It owns the pass: whichever way it ends, the pass ends with it.
 ///
-/// - At `[DONE]`, the last event, the pass is settled with the usage that the pod told.
+/// - At the last event, which each API calls otherwise (`[DONE]`, or see [`End`]), the pass is settled with the usage
+///   that the pod told.
 /// - If the client leaves, actix drops this body: the connection to the pod closes, which cancels its request, and
 ///   the pass is dropped: what was delivered is charged.
 /// - If the pod breaks off before that, or takes too long, the client gets an error event, and what was delivered is charged.
@@ -34,6 +35,8 @@ pub(crate) struct MeteredStream {
     /// `None` once it has ended.
     pass: Option<Pass>,
     ready: VecDeque<Bytes>,
+    /// Whether all may have come by now.
+    may_end: bool,
     ended: bool,
 }
 
@@ -51,6 +54,7 @@ impl MeteredStream {
             estimate,
             pass: Some(pass),
             ready: VecDeque::new(),
+            may_end: false,
             ended: false,
         };
         // From here on it is known what was delivered: nothing yet.
@@ -81,26 +85,48 @@ impl MeteredStream {
         drop(data);
         self.tally.add(&part);
         self.report();
+        match part.end {
+            None => {}
+            Some(End::Last) => self.settle(),
+            Some(End::MaybeLast) => self.may_end = true,
+            Some(End::Failed) => self.fail(),
+        }
         self.view.show(event, &part)
     }
 
     /// Tells the pass what has been delivered: as the pod counts, else as far as can be seen.
     fn report(&self) {
         let Some(pass) = &self.pass else { return };
-        let (input, output) = match self.tally.usage() {
-            Some(usage) => (usage.input_tokens, usage.output_tokens),
-            None => (self.estimate.input_tokens.ceil() as u64, self.tally.output_tokens()),
-        };
-        pass.progress(input, output);
+        let input = self.usage().map_or_else(|| self.estimated_input(), |usage| usage.input_tokens);
+        pass.progress(input, self.tally.output_tokens());
+    }
+
+    /// What the pod told. One that has read nothing has not told what it has read.
+    fn usage(&self) -> Option<Usage> {
+        let usage = self.tally.usage()?;
+        let is_told = usage.input_tokens > 0;
+        Some(if is_told { usage } else { Usage { input_tokens: self.estimated_input(), ..usage } })
+    }
+
+    fn estimated_input(&self) -> u64 {
+        // The cast saturates.
+        self.estimate.input_tokens.ceil() as u64
     }
 
     /// The stream is complete: the usage stands, or what was delivered if the pod told none.
     fn settle(&mut self) {
         let Some(pass) = self.pass.take() else { return };
-        match self.tally.usage() {
+        match self.usage() {
             Some(usage) => settle(pass, usage),
             None => pass.close(),
         }
+    }
+
+    /// The pod itself says that it has failed: what was delivered is charged, and the client knows already.
+    fn fail(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        tracing::warn!(pod = pass.pod().name(), "a pod ended its stream with an error");
+        pass.close();
     }
 
     /// No more bytes come. However they ended: behind the last event the stream is complete.
@@ -108,6 +134,9 @@ impl MeteredStream {
         self.ended = true;
         // What came of an event may be all of it but the blank line.
         let rest = self.splitter.finish().and_then(|rest| self.take_event(rest));
+        if self.may_end {
+            self.settle();
+        }
         match self.pass.take() {
             None => self.ready.extend(rest),
             Some(pass) => self.break_off(pass, rest, reason),
@@ -143,7 +172,7 @@ impl Stream for MeteredStream {
             match ready!(Pin::new(&mut self.pod).poll_next(context)) {
                 Some(Ok(chunk)) => self.take(chunk),
                 Some(Err(error)) => self.end(&error),
-                None => self.end(&UpstreamError::BrokenOff("it ended without [DONE]".to_owned())),
+                None => self.end(&UpstreamError::BrokenOff("it ended without its last event".to_owned())),
             }
         }
     }

@@ -47,6 +47,19 @@ struct Shared {
     answer_bytes: usize,
 }
 
+/// What is asked of a pod.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// How.
+    pub method: &'a str,
+    /// The path and the query.
+    pub path: &'a str,
+    /// Whether it may be sent twice, should a used connection break.
+    pub may_repeat: bool,
+    /// Whether an answer of JSON is passed as it comes. Else it is read as a whole first.
+    pub passes_json: bool,
+}
+
 /// What a pod answered.
 pub struct Answer {
     /// Its status.
@@ -61,6 +74,16 @@ pub struct Answer {
 pub enum AnswerBody {
     /// All of it.
     Whole(Bytes),
+    /// Neither JSON nor events: sound, a picture, a file, as it comes, and how long it is, if the pod said so. Dropping
+    /// it cancels the pod's request.
+    Passed {
+        /// The bytes.
+        bytes: PodBody,
+        /// How many there are.
+        length: Option<u64>,
+        /// Whether they are JSON, which is passed like that only where the question says so.
+        is_json: bool,
+    },
     /// Server-sent events, as they come. Dropping it closes the connection, which cancels the pod's request. It
     /// also just ends if the connection does, unless the pod told how long it is: only its last event tells that it
     /// is complete.
@@ -140,7 +163,7 @@ impl Upstream {
             let key = [(AUTHORIZATION, key.clone())].into_iter().collect();
             headers::put(&key, request.headers_mut());
         }
-        let Begun { head, body } = self.begin(origin, request, Patience::new(limits, deadline)).await?;
+        let Begun { head, body } = self.begin(origin, request, Patience::new(limits, deadline), true).await?;
         Ok((status(&head)?, body.whole(limit).await?))
     }
 
@@ -152,19 +175,25 @@ impl Upstream {
     pub async fn send(
         &self,
         url: &str,
-        path: &str,
+        question: Question<'_>,
         headers: &HeaderMap,
         body: Bytes,
         deadline: Instant,
     ) -> Result<Answer, UpstreamError> {
+        let unfit = |error| UpstreamError::BrokenOff(format!("{} is no method: {error}", question.method));
+        let method = Method::from_bytes(question.method.as_bytes()).map_err(unfit)?;
         let origin = self.origin(url)?;
-        let mut request = request(&origin, Method::POST, path, body)?;
+        let mut request = request(&origin, method, question.path, body)?;
         headers::put(headers, request.headers_mut());
         let patience = Patience::new(self.0.limits, deadline);
-        let Begun { head, body } = self.begin(origin, request, patience).await?;
+        let Begun { head, body } = self.begin(origin, request, patience, question.may_repeat).await?;
         let (status, headers) = (status(&head)?, headers::to_client(&head.headers));
-        let body = if is_of_type(&head.headers, "text/event-stream") {
+        let kind = media_type(&head.headers);
+        let is_json = kind == "application/json" || kind.ends_with("+json");
+        let body = if kind == "text/event-stream" {
             AnswerBody::Events(body)
+        } else if status.is_success() && (!is_json || question.passes_json) {
+            AnswerBody::Passed { length: body.length(), bytes: body, is_json }
         } else {
             let body = body.whole(self.0.answer_bytes).await?;
             if breaks_off(status, &head.headers, &body) {
@@ -180,8 +209,10 @@ impl Upstream {
         origin: Rc<Origin>,
         request: Request<Full<Bytes>>,
         mut patience: Patience,
+        may_repeat: bool,
     ) -> Result<Begun, UpstreamError> {
-        if let Some(mut link) = origin.used_link() {
+        let used = if may_repeat { origin.used_link() } else { None };
+        if let Some(mut link) = used {
             match head_within(&mut link, request.clone(), &mut patience).await? {
                 Ok(answer) => return Ok(Begun::new(answer, link, origin, patience)),
                 Err(error) if link.has_heard() => return Err(UpstreamError::broken_off(&error)),
@@ -248,13 +279,14 @@ fn breaks_off(status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> boo
     let is_announced = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
     !is_announced
         && status.is_success()
-        && is_of_type(headers, "application/json")
+        && media_type(headers) == "application/json"
         && serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())
 }
 
-fn is_of_type(headers: &http::HeaderMap, wanted: &str) -> bool {
+/// The type of the content, without parameters, in small letters; empty if there is none.
+fn media_type(headers: &http::HeaderMap) -> String {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 // === impl UpstreamError ===

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-pub use self::stream_part::StreamPart;
+pub use self::stream_part::{End, StreamPart};
 pub use self::tally::Tally;
 
 /// Tokens that a request cost, as its pod counts them.
@@ -36,10 +36,15 @@ pub fn usage_of_response(body: &[u8]) -> Option<Usage> {
         choices: Option<Vec<IgnoredAny>>,
         #[serde(borrow)]
         timings: Option<&'a RawValue>,
+        tokens_evaluated: Option<u64>,
+        tokens_predicted: Option<u64>,
     }
     let response: Response<'_> = serde_json::from_slice(body).ok()?;
-    let usage = response.usage.and_then(Wire::read)?;
     let of_one_choice = response.timings.and_then(|timings| Usage::of_timings(timings.get()));
+    let Some(usage) = response.usage else {
+        return Usage::of_llama_cpp(response.tokens_evaluated, response.tokens_predicted, of_one_choice);
+    };
+    let usage = usage.read()?;
     let choices = match response.choices {
         Some(choices) if of_one_choice == Some(usage) => choices.len().max(1) as u64,
         _ => 1,
@@ -47,15 +52,20 @@ pub fn usage_of_response(body: &[u8]) -> Option<Usage> {
     Some(Usage { output_tokens: usage.output_tokens.saturating_mul(choices), ..usage })
 }
 
-/// `usage` as it is written: under OpenAI's older names or its newer ones, possibly under both.
+/// `usage` as it is written: under OpenAI's older names or its newer ones, possibly under both, or under Anthropic's.
 #[derive(Deserialize)]
 struct Wire {
     prompt_tokens: Option<u64>,
     input_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     output_tokens: Option<u64>,
+    /// All that rerankers tell.
+    total_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
     input_tokens_details: Option<Details>,
+    /// Anthropic's `input_tokens` are only those beside these two.
+    cache_read_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -77,12 +87,27 @@ struct Timings {
 impl Wire {
     /// The prompt must be there; whatever else is not counts as 0.
     fn read(self) -> Option<Usage> {
+        self.input().is_some().then(|| self.read_part())
+    }
+
+    /// The same, where other events may tell of the prompt.
+    fn read_part(self) -> Usage {
+        let (input, output_tokens) = (self.input(), self.output());
         let details = self.prompt_tokens_details.or(self.input_tokens_details);
-        Some(Usage {
-            input_tokens: self.prompt_tokens.or(self.input_tokens)?,
-            output_tokens: self.completion_tokens.or(self.output_tokens).unwrap_or(0),
-            cached_tokens: details.and_then(|it| it.cached_tokens).unwrap_or(0),
-        })
+        let cached = details.and_then(|it| it.cached_tokens).or(self.cache_read_input_tokens);
+        Usage { input_tokens: input.unwrap_or(0), output_tokens, cached_tokens: cached.unwrap_or(0) }
+    }
+
+    fn input(&self) -> Option<u64> {
+        let beside = [self.cache_read_input_tokens, self.cache_creation_input_tokens];
+        let with_cached =
+            |input| beside.iter().flatten().fold(input, |sum: u64, more| sum.saturating_add(*more));
+        let all_but_output = || Some(self.total_tokens?.saturating_sub(self.output()));
+        self.prompt_tokens.or(self.input_tokens.map(with_cached)).or_else(all_but_output)
+    }
+
+    fn output(&self) -> u64 {
+        self.completion_tokens.or(self.output_tokens).unwrap_or(0)
     }
 }
 
@@ -92,6 +117,24 @@ impl Usage {
     /// Reads the value of a member `usage`.
     fn of_usage(json: &str) -> Option<Self> {
         serde_json::from_str::<Wire>(json).ok()?.read()
+    }
+
+    /// The usage of the object that is the value of a member `response` or `message`.
+    fn of_inner(json: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Inner {
+            usage: Option<Wire>,
+        }
+        serde_json::from_str::<Inner>(json).ok()?.usage.map(Wire::read_part)
+    }
+
+    /// What llama.cpp says at its own endpoint; its timings know what was in the cache.
+    fn of_llama_cpp(read: Option<u64>, written: Option<u64>, timings: Option<Self>) -> Option<Self> {
+        Some(Self {
+            input_tokens: read?,
+            output_tokens: written.unwrap_or(0),
+            cached_tokens: timings.map_or(0, |it| it.cached_tokens),
+        })
     }
 
     /// Reads the value of a member `timings`.

@@ -6,13 +6,13 @@ mod tests;
 use bytes::Bytes;
 
 use crate::dialect::Dialect;
-use crate::request::{Endpoint, GenerationRequest};
+use crate::request::{GenerationRequest, StreamUsage};
 use crate::splice::{Splice, splice};
 use crate::sse::in_event;
 use crate::usage::StreamPart;
 
 /// Shows a client the stream that its pod would have sent had
-/// [`ask_usage`](GenerationRequest::ask_usage) not asked for more.
+/// [`to_pod`](GenerationRequest::to_pod) not asked for more.
 ///
 /// What a server was told to report always, by its own configuration, is taken for asked by the gateway,
 /// and hidden as well.
@@ -40,26 +40,25 @@ enum Running {
 
 impl ClientView {
     /// The view of the client that sent `request`, on the stream of a pod of `dialect` that was sent the
-    /// request's [`ask_usage`](GenerationRequest::ask_usage).
+    /// request's [`to_pod`](GenerationRequest::to_pod).
     #[must_use]
     pub fn new(request: &GenerationRequest<'_>, dialect: Dialect) -> Self {
         let (client, gateway) = (request.usage_ask, dialect.usage_ask());
         let client_sees_usage = client.include_usage && client.continuous_usage_stats;
-        let running = if !request.stream {
+        let asked = match request.endpoint.description().streams {
+            Some(StreamUsage::Asked { null_unasked }) if request.stream => Some(null_unasked),
+            _ => None,
+        };
+        let running = if asked.is_none() {
             Running::Stays
         } else if gateway.timings_per_token && !client.timings_per_token {
             Running::CutTimings
         } else if gateway.continuous_usage_stats && !client_sees_usage {
-            // A completion of vLLM has `"usage":null` in every chunk, asked or not; a chat has no such
-            // member.
-            match request.endpoint {
-                Endpoint::Completions => Running::NullUsage,
-                Endpoint::ChatCompletions | Endpoint::Embeddings => Running::CutUsage,
-            }
+            if asked == Some(true) { Running::NullUsage } else { Running::CutUsage }
         } else {
             Running::Stays
         };
-        Self { drops_only_usage: request.stream && gateway.include_usage && !client.include_usage, running }
+        Self { drops_only_usage: asked.is_some() && gateway.include_usage && !client.include_usage, running }
     }
 
     /// The event as the client shall see it, or nothing if it shall not. `part` is the event's

@@ -10,6 +10,9 @@ pub enum RequestError {
     /// The body is no valid JSON, or has a field twice. Holds what is wrong and where.
     #[error("the body cannot be read as JSON: {0}")]
     Unreadable(String),
+    /// The body is no valid form.
+    #[error("the body cannot be read as a form: {0}")]
+    BrokenForm(&'static str),
     /// A field that must be there is absent or null.
     #[error("`{param}` is missing: {what}")]
     Missing {
@@ -41,11 +44,15 @@ pub enum RequestError {
 // === impl RequestError ===
 
 impl RequestError {
+    /// A model has to be named.
+    pub const NO_MODEL: Self =
+        Self::Missing { param: "model", what: "name one of the models that GET /v1/models lists" };
+
     /// The field of the body that is at fault, if it is one.
     #[must_use]
     pub const fn param(&self) -> Option<&str> {
         match self {
-            Self::NotAnObject | Self::Unreadable(_) => None,
+            Self::NotAnObject | Self::Unreadable(_) | Self::BrokenForm(_) => None,
             Self::Missing { param, .. } | Self::Wrong { param, .. } => Some(param),
             Self::WrongMessage { .. } => Some("messages"),
         }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Kind, RequestError, text};
+use super::text::Gather;
+use super::{Kind, Member, RequestError, text};
 
 /// Text to be estimated, tokens to be counted, and how many prompts they make.
 #[derive(Debug, Default)]
@@ -91,6 +92,21 @@ impl<'a> Prompt<'a> {
         Ok(prompt)
     }
 
+    /// The text that is in these members, wherever in them: a prompt.
+    pub(super) fn within(members: impl Iterator<Item = (Member, Option<&'a RawValue>)>) -> Self {
+        let mut prompt = Self { count: 1, ..Self::default() };
+        for (member, raw) in members {
+            match raw {
+                None => {}
+                Some(definitions) if member == Member::Tools => {
+                    prompt.add(Cow::Borrowed(definitions.get()), 0);
+                }
+                Some(raw) => Gather(&mut prompt).of(raw),
+            }
+        }
+        prompt
+    }
+
     fn add_message(
         &mut self,
         raw: &'a RawValue,
@@ -125,7 +141,7 @@ impl<'a> Prompt<'a> {
     }
 
     /// Adds a line. `room` is how long the text may get, if that is known, so that it moves only once.
-    fn add(&mut self, piece: Cow<'a, str>, room: usize) {
+    pub(super) fn add(&mut self, piece: Cow<'a, str>, room: usize) {
         if self.text.is_empty() {
             self.text = piece;
         } else if !piece.is_empty() {

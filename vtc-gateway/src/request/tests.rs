@@ -33,11 +33,11 @@ fn prompt_of(endpoint: Endpoint, member: &str) -> (String, usize, usize) {
 fn a_request_borrows_from_its_body() {
     let body = body(r#"{"prompt":"héllo","model":"m"}"#);
     let request = GenerationRequest::read(Endpoint::Completions, &body).unwrap();
-    assert!(matches!(request.model, Cow::Borrowed("m")));
+    assert!(matches!(request.model, Some(Cow::Borrowed("m"))));
     assert!(matches!(request.prompt, Cow::Borrowed("héllo")));
     let escaped = Bytes::from_static(br#"{"prompt":"a\nb","mod\u0065l":"\u006d"}"#);
     let request = GenerationRequest::read(Endpoint::Completions, &escaped).unwrap();
-    assert_eq!((&*request.model, &*request.prompt), ("m", "a\nb"));
+    assert_eq!((request.model.as_deref(), &*request.prompt), (Some("m"), "a\nb"));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn embeddings_never_stream() {
     let body = body(r#"{"model":"m","input":"a","stream":true}"#);
     let request = GenerationRequest::read(Endpoint::Embeddings, &body).unwrap();
     assert!(!request.stream);
-    assert_eq!(request.ask_usage(Dialect::Vllm).as_ptr(), body.as_ptr());
+    assert_eq!(request.to_pod(Dialect::Vllm, None).as_ptr(), body.as_ptr());
 }
 
 #[test]
@@ -107,6 +107,79 @@ fn prompts_are_texts_or_token_ids() {
         assert_eq!(prompt_of(Endpoint::Completions, &member), wanted, "{prompt}");
         let member = format!(r#""input":{prompt}"#);
         assert_eq!(prompt_of(Endpoint::Embeddings, &member), wanted, "{prompt}");
+    }
+}
+
+#[test]
+fn the_text_of_the_newer_apis_is_found_in_whatever_it_is_wrapped() {
+    use Endpoint::{Detokenize, Messages, Other, Rerank, Responses, Score, Tokenize};
+    for (endpoint, members, text) in [
+        (Responses, r#""input":"hi","instructions":"be\nbrief""#, "be\nbrief\nhi"),
+        (
+            Responses,
+            r#""input":[{"role":"user","content":[{"type":"input_text","text":"a"},
+                {"type":"input_image","image_url":"data:AAAA"},{"type":"input_file","file_data":"BBBB"}]},
+                {"type":"function_call","name":"f","arguments":"{}"},{"type":"function_call_output","output":"b"}],
+                "tools":[{"type":"f"}]"#,
+            "a\n{}\nb\n[{\"type\":\"f\"}]",
+        ),
+        (
+            Messages,
+            r#""system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":"a"},
+                {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"x"},
+                {"type":"tool_use","name":"f","input":{"q":"z"}}]},
+                {"role":"user","content":[{"type":"tool_result","content":[{"type":"text","text":"r"}]},
+                {"type":"image","source":{"type":"base64","data":"AAAA"}}]}]"#,
+            "s\na\nt\n{\"q\":\"z\"}\nr",
+        ),
+        (Rerank, r#""documents":["a",{"text":"b","id":"x"}],"query":"q","top_n":3"#, "q\na\nb"),
+        (Score, r#""text_1":"a","text_2":["b","c"]"#, "a\nb\nc"),
+        (Tokenize, r#""messages":[{"role":"user","content":"a"}]"#, "a"),
+        (Tokenize, r#""content":"a""#, "a"),
+        (Other, r#""texts":"no","prompt":{"text":"a"},"input":[1.5,true,null,-1,"b"]"#, "a\nb"),
+    ] {
+        assert_eq!(prompt_of(endpoint, members), (text.to_owned(), 0, 1), "{members}");
+    }
+    assert_eq!(prompt_of(Detokenize, r#""tokens":[1,2,3]"#), (String::new(), 3, 1));
+    // Deeper than any message is.
+    let deep = format!(r#""input":["a",{}"b"{}]"#, "[".repeat(300), "]".repeat(300));
+    assert_eq!(prompt_of(Responses, &deep), ("a".to_owned(), 0, 1));
+}
+
+#[test]
+fn each_endpoint_has_its_own_limit_of_output() {
+    let members = r#"{"model":"m","messages":[],"max_tokens":1,"max_output_tokens":2,"n_predict":3}"#;
+    for (endpoint, limit) in [
+        (Endpoint::ChatCompletions, Some(1)),
+        (Endpoint::Messages, Some(1)),
+        (Endpoint::Responses, Some(2)),
+        (Endpoint::LlamaCompletion, Some(3)),
+        (Endpoint::Embeddings, None),
+    ] {
+        let body = body(members);
+        assert_eq!(
+            GenerationRequest::read(endpoint, &body).unwrap().max_output_tokens,
+            limit,
+            "{endpoint:?}"
+        );
+    }
+}
+
+#[test]
+fn a_model_may_be_missing_only_where_none_is_needed() {
+    for endpoint in Endpoint::ALL.into_iter().chain([Endpoint::Other]) {
+        let body = body(r#"{"messages":[]}"#);
+        let read = GenerationRequest::read(endpoint, &body);
+        assert_eq!(read.is_err(), endpoint.description().needs_model, "{endpoint:?}");
+    }
+    for json in [r#"{"model":""}"#, r#"{"model":7}"#, r#"{"model":"a","model":"b"}"#] {
+        error(Endpoint::Other, json);
+    }
+    for no_object in ["", "[]", "\"model\"", "x=1&model=m"] {
+        let body = body(no_object);
+        let request = GenerationRequest::read_either(Endpoint::Other, None, &body).unwrap();
+        assert_eq!(request.model, None);
+        assert_eq!(request.to_pod(Dialect::Vllm, Some("m")).as_ptr(), body.as_ptr());
     }
 }
 
@@ -218,7 +291,7 @@ fn deep_nesting_is_an_error_or_passed_over_but_never_a_panic() {
     );
     let chat = format!(r#"{{"model":"m","messages":[{{"content":{deep}}}]}}"#);
     assert!(GenerationRequest::read(Endpoint::ChatCompletions, &body(&chat)).is_ok());
-    with(&format!(r#","metadata":{deep}"#), |request| assert_eq!(&*request.model, "m"));
+    with(&format!(r#","metadata":{deep}"#), |request| assert_eq!(request.model.as_deref(), Some("m")));
 }
 
 proptest! {

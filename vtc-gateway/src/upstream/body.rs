@@ -34,6 +34,11 @@ impl PodBody {
         Self { incoming, link: Some(link), origin, patience }
     }
 
+    /// How many bytes are to come, if the pod has told.
+    pub fn length(&self) -> Option<u64> {
+        self.incoming.size_hint().exact()
+    }
+
     /// All of it, if it is no longer than `limit` bytes. It is not copied if it comes in one piece.
     pub(super) async fn whole(mut self, limit: usize) -> Result<Bytes, UpstreamError> {
         let announced = self.incoming.size_hint().exact();

@@ -77,10 +77,11 @@ impl Tally {
         })
     }
 
-    /// Tokens written so far: what the pod told, else one for each piece of new content.
+    /// Tokens written so far: what the pod told, but at least one for each piece of new content. Some tell at the
+    /// beginning what they have read, and only at the end what they have written.
     #[must_use]
     pub fn output_tokens(&self) -> u64 {
-        self.usage().map_or(self.deltas, |usage| usage.output_tokens)
+        self.usage().map_or(0, |usage| usage.output_tokens).max(self.deltas)
     }
 }
 

@@ -30,6 +30,60 @@ fn the_usage_of_a_whole_answer_is_read_under_all_its_names() {
 }
 
 #[test]
+fn the_usage_of_other_apis_is_read_as_they_mean_it() {
+    let read = |body: &str| usage_of_response(body.as_bytes());
+    let anthropic = r#"{"type":"message","usage":{"input_tokens":2,"cache_read_input_tokens":30,"cache_creation_input_tokens":5,"output_tokens":4}}"#;
+    assert_eq!(read(anthropic), Some(usage(37, 4, 30)), "what was cached is beside the rest");
+    let nulls = r#"{"usage":{"input_tokens":2,"cache_read_input_tokens":null,"cache_creation_input_tokens":null,"output_tokens":4}}"#;
+    assert_eq!(read(nulls), Some(usage(2, 4, 0)));
+    let openai = r#"{"usage":{"prompt_tokens":37,"cache_read_input_tokens":30,"completion_tokens":4}}"#;
+    assert_eq!(read(openai), Some(usage(37, 4, 30)), "a prompt has all in it");
+    assert_eq!(read(r#"{"usage":{"total_tokens":56}}"#), Some(usage(56, 0, 0)));
+    assert_eq!(read(r#"{"usage":{"total_tokens":5,"completion_tokens":9}}"#), Some(usage(0, 9, 0)));
+    assert_eq!(read(r#"{"usage":{"prompt_tokens":5,"total_tokens":9}}"#), Some(usage(5, 0, 0)));
+    assert_eq!(read(r#"{"usage":{"type":"duration","seconds":3}}"#), None);
+    let most = u64::MAX;
+    let huge = format!(
+        r#"{{"usage":{{"input_tokens":{most},"cache_read_input_tokens":{most},"output_tokens":{most}}}}}"#
+    );
+    assert_eq!(read(&huge), Some(usage(most, most, most)));
+    let llama = r#"{"content":"x","tokens_predicted":3,"tokens_evaluated":25,"timings":{"cache_n":24,"prompt_n":1,"predicted_n":3}}"#;
+    assert_eq!(read(llama), Some(usage(25, 3, 24)));
+    assert_eq!(read(r#"{"tokens_predicted":3}"#), None);
+}
+
+#[test]
+fn events_that_say_of_which_type_they_are_are_read_by_it() {
+    for (data, deltas, end) in [
+        (r#"{"type":"response.output_text.delta","delta":"la"}"#, 1, None),
+        (r#"{"type":"response.output_text.delta","delta":""}"#, 0, None),
+        (r#"{"type":"response.function_call_arguments.delta","delta":"{"}"#, 1, None),
+        (r#"{"type":"response.output_text.done","text":"la"}"#, 0, None),
+        (r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"la"}}"#, 1, None),
+        (r#"{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"la"}}"#, 1, None),
+        (r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":""}}"#, 0, None),
+        (r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{"}}"#, 1, None),
+        (r#"{"type":"content_block_delta","delta":{"type":"signature_delta","signature":"x"}}"#, 0, None),
+        (r#"{"type":"content_block_delta","delta":null}"#, 0, None),
+        (r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#, 0, None),
+        (r#"{"type":"message_stop"}"#, 0, Some(End::Last)),
+        (r#"{"type":"response.incomplete","response":7}"#, 0, Some(End::Last)),
+        (r#"{"type":"response.failed","response":{"usage":null}}"#, 0, Some(End::Failed)),
+        (r#"{"type":"error","message":"no"}"#, 0, Some(End::Failed)),
+        (r#"{"type":"image_generation.completed","b64_json":"x"}"#, 0, Some(End::MaybeLast)),
+        (r#"{"type":7,"content":"la","stop":false}"#, 1, None),
+        (r#"{"content":"la"}"#, 0, None),
+        (r#"{"content":"","stop":true}"#, 0, Some(End::MaybeLast)),
+        (r#"{"choices":[{"text":"a"}],"type":"message_stop"}"#, 1, None),
+    ] {
+        let part = part(data);
+        assert_eq!((part.deltas, part.end, part.usage), (deltas, end, None), "{data}");
+    }
+    let part = part(r#"{"type":"message_delta","usage":{"output_tokens":7}}"#);
+    assert_eq!(part.usage, Some(usage(0, 7, 0)), "another event tells of the prompt");
+}
+
+#[test]
 fn the_choices_that_llama_cpp_does_not_count_are_taken_to_be_as_long_as_the_one_it_does() {
     let read = |choices: &str, counted: u64, timings: &str| {
         let usage = format!(

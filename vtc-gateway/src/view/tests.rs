@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::request::Endpoint;
 use crate::sse::{SseSplitter, data};
 
 const NOTHING: &str = "";

@@ -4,15 +4,19 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod answers;
+mod apis;
 mod bad_answers;
 mod common;
 mod connections;
 mod demo;
 mod departures;
 mod discovery;
+mod endpoints;
 mod failures;
 mod headers;
 mod identity;
+mod models;
+mod passing;
 mod pod_tls;
 mod policy;
 mod process;

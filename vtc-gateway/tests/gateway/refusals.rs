@@ -102,15 +102,33 @@ async fn not_found(reply: Reply, what: &str) {
 }
 
 #[actix_web::test]
-async fn an_unknown_path_and_a_wrong_method_are_refused() {
+async fn an_unknown_path_is_refused() {
     let pod = fast_pod("a");
     let gateway = Gateway::before(&[&pod]).await;
     not_found(gateway.get("/").await, "GET /").await;
-    not_found(gateway.get("/v1/chat/completions").await, "GET /v1/chat/completions").await;
-    not_found(gateway.ask(ask_chat().at("/v1/files")).await, "POST /v1/files").await;
-    not_found(gateway.ask(ask_chat().at("/v1/models")).await, "POST /v1/models").await;
+    not_found(gateway.get("/v1").await, "GET /v1").await;
+    not_found(gateway.get("/v1/vtc/secrets").await, "GET /v1/vtc/secrets").await;
+    not_found(gateway.ask(ask_chat().at("/v2/chat")).await, "POST /v2/chat").await;
     let named = ask_chat().at("/nowhere").with_header("request-id", "mine");
     assert_eq!(gateway.ask(named).await.header("request-id"), Some("mine"));
+    assert!(gateway.has_charged_nobody().await);
+}
+
+#[actix_web::test]
+async fn a_wrong_method_is_refused_with_those_there_are() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::before(&[&pod]).await;
+    for path in ["/v1/chat/completions", "/v1/rerank", "/rerank", "/v1/audio/speech", "/v1/images/edits"] {
+        let reply = gateway.get(path).await;
+        assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{path}");
+        assert_eq!(reply.header("request-id").map(str::len), Some(36));
+        let message = error(&reply.json(), "method_not_allowed", None);
+        assert_eq!(message, format!("{path} takes POST, and no GET"));
+    }
+    for path in ["/v1/models", "/v1/models/m", "/v1/vtc/users", "/healthz", "/metrics"] {
+        let reply = gateway.ask(ask_chat().at(path)).await;
+        assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, HEAD")), "{path}");
+    }
     assert!(gateway.has_charged_nobody().await);
 }
 

@@ -15,7 +15,7 @@ fn body(json: &str) -> Bytes {
 fn asked(json: &str, dialect: Dialect) -> String {
     let body = body(json);
     let request = GenerationRequest::read(Endpoint::Completions, &body).unwrap();
-    String::from_utf8(request.ask_usage(dialect).to_vec()).unwrap()
+    String::from_utf8(request.to_pod(dialect, None).to_vec()).unwrap()
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_request_that_lacks_nothing_is_the_same_memory() {
         let body = body(json);
         let request = GenerationRequest::read(Endpoint::Completions, &body).unwrap();
         for dialect in ALL_DIALECTS {
-            assert_eq!(request.ask_usage(dialect).as_ptr(), body.as_ptr());
+            assert_eq!(request.to_pod(dialect, None).as_ptr(), body.as_ptr());
         }
     }
 }
@@ -163,7 +163,7 @@ proptest! {
             // A second time there is nothing left to ask for.
             let again = body(&after.to_string());
             let request = GenerationRequest::read(Endpoint::Completions, &again).unwrap();
-            prop_assert_eq!(request.ask_usage(dialect).as_ptr(), again.as_ptr());
+            prop_assert_eq!(request.to_pod(dialect, None).as_ptr(), again.as_ptr());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A pod that does what a test says: it lists its models by itself, and hands every POST to the test.
+//! A pod that does what a test says: it lists its models by itself, and hands every POST, and whatever else clients ask, to the test.
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -146,8 +146,10 @@ async fn serve(listener: TcpListener, looks: Rc<Looks>, calls: UnboundedSender<C
         let (looks, calls) = (Rc::clone(&looks), calls.clone());
         actix_web::rt::spawn(async move {
             let Some(request) = Message::read(&mut connection).await else { return };
-            let is_question = request.first_line.starts_with("POST ");
-            let is_scrape = request.first_line.starts_with("GET /metrics ");
+            let line = &request.first_line;
+            let is_question =
+                line.starts_with("POST ") || line.contains(" /v1/") && !line.starts_with("GET /v1/models ");
+            let is_scrape = line.starts_with("GET /metrics ");
             let call = Call { request, connection };
             if is_question {
                 let _ = calls.send(call);
