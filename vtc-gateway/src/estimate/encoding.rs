@@ -18,7 +18,8 @@ pub enum Encoding {
 }
 
 /// The most bytes that are counted of a text; the rest is taken to be as dense. Others wait behind a request while it is
-/// counted, so that must have an end.
+/// counted, so that must have an end. It also keeps the vocabulary's expression, which tries again where it went wrong,
+/// far from the limit at which it would give up.
 const COUNTED: usize = 16 << 10;
 
 static CL100K: OnceLock<&'static CoreBPE> = OnceLock::new();
@@ -65,6 +66,22 @@ mod tests {
         assert_eq!(Encoding::O200kBase.count("tiktoken is great!"), Some(6.0));
         assert_eq!(Encoding::Cl100kBase.count("お誕生日おめでとう"), Some(9.0));
         assert_eq!(Encoding::O200kBase.count("お誕生日おめでとう"), Some(8.0));
+    }
+
+    #[test]
+    fn no_run_of_anything_makes_it_give_up() {
+        for encoding in [Encoding::Cl100kBase, Encoding::O200kBase] {
+            encoding.load();
+            for piece in [
+                " ", "\t", "\n", " \n", "\r", "\u{a0}", "a", "A", "aA", "é", "e\u{301}", "1", "!", "'", "'s",
+                "/", "\0",
+            ] {
+                for end in ["", "x", "\n", "!", "1"] {
+                    let text = piece.repeat(COUNTED / piece.len() - 1) + end;
+                    assert!(encoding.count(&text).unwrap() > 0.0, "{piece:?} {end:?}");
+                }
+            }
+        }
     }
 
     #[test]

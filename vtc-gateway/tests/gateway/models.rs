@@ -131,3 +131,32 @@ async fn a_model_of_the_demo_is_described_by_its_name() {
     let gateway = Gateway::before(&[&pod]).await;
     assert_eq!(gateway.get_json("/v1/models/m").await["id"], "m");
 }
+
+#[actix_web::test]
+async fn a_tenant_of_certain_models_may_call_them_by_their_aliases_and_has_to_name_one() {
+    let mut pod = pod().await;
+    let settings = format!(
+        "{ALIASES}\nother = \"small\"\n[[tenants]]\nname = \"bob\"\nkey_sha256 = \"{}\"\nmodels = [\"org/big\", \"other\"]",
+        vtc_gateway::identity::key::KeyHash::of(b"key-of-bob")
+    );
+    let gateway = Gateway::configured(&[&pod], &settings).await;
+    let with_key = |question: Question| question.with_header("authorization", "Bearer key-of-bob");
+    // By the model's name, by the alias of a model that it may use, by an alias that it may use.
+    for name in ["org/big", "gpt-4o", "other"] {
+        let reply = gateway.start_asking(with_key(ask_chat().with("model", name)));
+        pod.call().await.answer_chat(7, 5).await;
+        assert_eq!(reply.await.unwrap().status, 200, "{name}");
+    }
+    let reply = gateway.ask(with_key(ask_chat().with("model", "small"))).await;
+    assert_eq!(reply.status, 404);
+    let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.ends_with("there are: gpt-4o, org/big, other, say \"hi\""), "{message}");
+    let list = gateway.get_with_key("/v1/models", "key-of-bob").await.json();
+    let ids: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| &model["id"]).collect();
+    assert_eq!(ids, ["gpt-4o", "org/big", "other", "say \"hi\""]);
+    // What names no model may go to any pod, and so to any model.
+    for path in ["/v1/files", "/tokenize", "/completion"] {
+        let reply = gateway.ask(with_key(ask_chat().at(path).with_body("{}"))).await;
+        assert_eq!((reply.status, &reply.json()["error"]["param"]), (400, &"model".into()), "{path}");
+    }
+}
