@@ -84,7 +84,7 @@ mod running;
 mod snapshot;
 mod turns;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ pub use self::capacity::{Capacity, PodReport};
 pub use self::config::{DispatcherConfig, MakeCost, MakePredictor};
 pub use self::fleet::PoolPod;
 pub use self::handle::DispatcherHandle;
-pub use self::messages::{Acquire, GetQueues, ReportPod, SetPool};
+pub use self::messages::{Acquire, ForgetPool, GetQueues, ReportPod, SetPool};
 pub use self::permit::{Grant, NoOtherPod, Permit};
 pub use self::refusal::Refusal;
 pub use self::snapshot::{DispatcherSnapshot, Outcomes, PodStanding, PoolSnapshot, UserStanding};
@@ -111,7 +111,11 @@ use self::pool::Pool;
 pub struct DispatcherActor<C: Clock = CoarseClock> {
     router: Arc<Router<C>>,
     config: DispatcherConfig,
-    pools: Vec<Pool<C>>,
+    /// By number, in the order in which they were first named. A number is used once, so that whoever holds one of a pool
+    /// that was forgotten finds nothing.
+    pools: BTreeMap<usize, Pool<C>>,
+    /// How many pools there ever were.
+    numbers: usize,
     by_name: HashMap<Arc<str>, usize>,
     fleet: Fleet,
     /// How many turns the pools have had.
@@ -133,7 +137,8 @@ impl<C: Clock> DispatcherActor<C> {
         Ok(Self {
             router,
             config,
-            pools: Vec::new(),
+            pools: BTreeMap::new(),
+            numbers: 0,
             by_name: HashMap::new(),
             fleet: Fleet::default(),
             turns: 0,
@@ -154,7 +159,7 @@ impl<C: Clock> DispatcherActor<C> {
     /// Sets the alarm for the earliest deadline of a pool, if it is not set for an earlier one. One that comes too early
     /// finds nothing to do and sets the next; that is less work than to move it with each request.
     fn set_alarm(&mut self, pool: usize, now: Tick, ctx: &Context<Self>) {
-        let Some(at) = self.pools.get(pool).and_then(|pool| pool.queue.next_deadline()) else { return };
+        let Some(at) = self.pools.get(&pool).and_then(|pool| pool.queue.next_deadline()) else { return };
         if self.alarm.as_ref().is_none_or(|alarm| alarm.at > at) {
             self.alarm = Some(Alarm::set(at, now, ctx.address().downgrade()));
         }
@@ -162,12 +167,22 @@ impl<C: Clock> DispatcherActor<C> {
 
     /// Answers those of a pool who have waited too long. Whoever stood behind them may go: the pools to dispatch from.
     fn expire(&mut self, pool: usize, now: Tick) -> Vec<usize> {
-        if !self.pools.get_mut(pool).is_some_and(|pool| pool.expire(now)) {
+        if !self.pools.get_mut(&pool).is_some_and(|pool| pool.expire(now)) {
             return Vec::new();
         }
         let mut pools = self.behind(pool);
         pools.push(pool);
+        self.forget_if_done(pool);
         pools
+    }
+
+    /// Forgets a pool that is to be forgotten, once nothing waits or runs there.
+    fn forget_if_done(&mut self, pool: usize) {
+        if self.pools.get(&pool).is_some_and(Pool::is_done)
+            && let Some(pool) = self.pools.remove(&pool)
+        {
+            self.by_name.remove(&pool.name);
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! [`guard`] stands before everything under `/v1/vtc/` and before `/metrics`. Without a configured key looking is open, as
 //! it is in most gateways that stand in a network of their own; changing (every method but GET and HEAD) never is.
 
+pub(crate) mod orders;
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;

@@ -1,17 +1,18 @@
 //! When does a request go: at once, or when a pod has room and nobody comes before its user.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use actix::Arbiter;
-use vtc_actor::dispatcher::DispatcherSnapshot;
-use vtc_actor::{Acquire, DispatcherHandle, PoolPod, Refusal};
+use vtc_actor::dispatcher::{DispatcherSnapshot, PodReport};
+use vtc_actor::{Acquire, DispatcherHandle, Refusal};
 use vtc_core::queue::Weight;
-use vtc_core::{ConfigError, Policy, RouteRequest, Router};
+use vtc_core::{Clock, ConfigError, PodTable, Policy, RouteRequest, Router};
 
 use crate::error::GatewayError;
 use crate::estimate::{Estimate, Lengths, Lesson};
-use crate::fleet::{Fleet, Service};
+use crate::fleet::{ANY_MODEL, Fleet, Service};
 use crate::metrics;
 use crate::pass::Pass;
 use crate::settings::{self, OutputSetting};
@@ -79,26 +80,32 @@ impl Admission {
         let Candidate { service, policy, user, estimate, .. } = *candidate;
         let Some(queue) = &self.queue else {
             let lesson = self.lengths.as_ref();
-            let lesson = lesson.and_then(|lengths| Lesson::of(lengths, service.pool, user, &estimate));
+            let lesson = lesson.and_then(|lengths| Lesson::of(lengths, service.name(), user, &estimate));
             let learned = lesson.as_ref().and_then(Lesson::guess);
             let request = RouteRequest {
                 user: Some(user),
                 input_tokens: estimate.input_tokens,
                 output_tokens: learned.unwrap_or(estimate.output_tokens),
             };
-            let ticket = self.router.route_among(service.pods, policy, &request)?;
-            return Ok(Pass::open(ticket, service.pods, lesson));
+            if let Some(probe) = service.claim() {
+                let pod = PodTable::new([Arc::clone(probe.pod())]);
+                let ticket = self.router.route_among(&pod, policy, &request)?;
+                return Ok(Pass::open(ticket, service.pods(), Some(probe)).teaching(lesson));
+            }
+            let seen = service.seen(self.router.tracker().clock().now(), fastrand::f64);
+            let ticket = self.router.route_among(&seen, policy, &request)?;
+            return Ok(Pass::open(ticket, service.pods(), None).teaching(lesson));
         };
         let permit = match queue.dispatcher.acquire(Queue::acquire(candidate)).await? {
             Ok(permit) => permit,
             Err(refusal) => {
                 if let Refusal::Expired { waited, .. } = &refusal {
-                    metrics::queue_wait(service.pool, *waited);
+                    metrics::queue_wait(service.name(), *waited);
                 }
                 return Err(refusal.into());
             }
         };
-        metrics::queue_wait(service.pool, permit.grant().waited);
+        metrics::queue_wait(service.name(), permit.grant().waited);
         Ok(Pass::queued(permit))
     }
 
@@ -114,20 +121,28 @@ impl Admission {
     /// the fleet of the last time.
     pub(crate) async fn follow(&self, before: &Fleet, now: &Fleet) {
         let Some(Queue { dispatcher, .. }) = &self.queue else { return };
-        let gone = before.pools().filter(|was| now.pools().all(|is| is.pool != was.pool));
-        let gone = gone.map(|was| (was.pool, Vec::new()));
-        let there = now.pools().map(|Service { pool, pods }| {
-            let listed = pods.pods().iter().filter_map(|pod| {
-                let capacity = now.backend(pod)?.capacity;
-                Some(PoolPod::new(Arc::clone(pod), capacity))
-            });
-            (pool, listed.collect())
-        });
-        for (pool, pods) in gone.chain(there) {
-            if dispatcher.set_pool(Arc::clone(pool), pods).await.is_err() {
-                // It ends with the gateway.
-                return;
-            }
+        let time = self.router.tracker().clock().now();
+        let names: HashSet<_> = now.pools().map(|is| is.name()).collect();
+        // What is not done of this is not needed any more: the dispatcher ends with the gateway.
+        for was in before.pools().filter(|was| !names.contains(was.name())) {
+            let pool = Arc::clone(was.name());
+            // Of a model a pod that is away says that it is known still; nobody says it of those that list none.
+            let _ = if &*pool == ANY_MODEL {
+                dispatcher.set_pool(pool, []).await
+            } else {
+                dispatcher.forget_pool(pool).await
+            };
+        }
+        for is in now.pools() {
+            let _ = dispatcher.set_pool(Arc::clone(is.name()), is.queue_pods(now, time)).await;
+        }
+    }
+
+    /// Has the queue know what a pod says of itself.
+    pub(crate) async fn report(&self, pod: &str, report: PodReport) {
+        if let Some(Queue { dispatcher, .. }) = &self.queue {
+            // It ends with the gateway.
+            let _ = dispatcher.report_pod(pod, report).await;
         }
     }
 
@@ -151,7 +166,7 @@ impl Queue {
     fn acquire(candidate: &Candidate<'_>) -> Acquire {
         let Candidate { service, policy, user, weight, estimate, bytes, explain } = candidate;
         Acquire {
-            pool: Arc::clone(service.pool),
+            pool: Arc::clone(service.name()),
             user: Some((*user).into()),
             weight: *weight,
             // The casts saturate.

@@ -11,6 +11,9 @@ pub use self::sight::Sight;
 
 const REQUESTS: &str = "vtc_gateway_requests_total";
 const RETRIES: &str = "vtc_gateway_retries_total";
+const RETRIES_REFUSED: &str = "vtc_gateway_retries_refused_total";
+const BREAKERS: &str = "vtc_gateway_breaker_openings_total";
+const DISCOVERY: &str = "vtc_gateway_discovery_failures_total";
 const RECONNECTS: &str = "vtc_gateway_reconnects_total";
 const TOKENS: &str = "vtc_gateway_tokens_total";
 const HEAD: &str = "vtc_gateway_time_to_head_seconds";
@@ -73,6 +76,18 @@ fn describe() {
         "Requests given to another pod because the first failed before it answered"
     );
     metrics::describe_counter!(
+        RETRIES_REFUSED,
+        "Requests that were not given to another pod, because of late too many were: they failed"
+    );
+    metrics::describe_counter!(
+        BREAKERS,
+        "How often a pod got no more requests because it failed those it got"
+    );
+    metrics::describe_counter!(
+        DISCOVERY,
+        "How often a source of pods could not be read, by source: file or dns. What it said before counted"
+    );
+    metrics::describe_counter!(
         RECONNECTS,
         "Requests sent once more to the same pod, because it had closed the connection that they were to use again"
     );
@@ -123,6 +138,21 @@ pub fn limited(limit: &'static str) {
 /// A request goes to another pod.
 pub fn retry() {
     metrics::counter!(RETRIES).increment(1);
+}
+
+/// A request does not go to another pod: there is no room for it in the budget.
+pub fn retry_refused() {
+    metrics::counter!(RETRIES_REFUSED).increment(1);
+}
+
+/// A pod's breaker has opened.
+pub fn breaker_opened() {
+    metrics::counter!(BREAKERS).increment(1);
+}
+
+/// A source of pods could not be read.
+pub fn discovery_failed(source: &'static str) {
+    metrics::counter!(DISCOVERY, "source" => source).increment(1);
 }
 
 /// A request goes to the same pod again, on a fresh connection.

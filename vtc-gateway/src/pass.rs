@@ -7,6 +7,7 @@ use vtc_actor::dispatcher::Grant;
 use vtc_core::{Pod, PodTable, Ticket, Usage};
 
 use crate::estimate::Lesson;
+use crate::fleet::{Probe, Vitals};
 use crate::quota::Stay;
 
 /// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
@@ -16,11 +17,15 @@ pub(crate) struct Pass {
     kind: Kind,
     /// Its place within its account's limits, if there are any.
     stay: Option<Stay>,
+    /// Who is told how the pod does, once it has been asked.
+    vitals: Option<Arc<Vitals>>,
+    /// What is learned from it, if its usage gets known.
+    lesson: Option<Lesson>,
 }
 
 enum Kind {
     /// There is no queue.
-    Open { ticket: Ticket, untried: PodTable, lesson: Option<Lesson> },
+    Open { ticket: Ticket, untried: PodTable, probe: Option<Probe> },
     /// It comes from the queue, which wants to know what becomes of it.
     Queued { permit: Box<Permit>, tried: Vec<String> },
 }
@@ -28,15 +33,24 @@ enum Kind {
 // === impl Pass ===
 
 impl Pass {
-    /// The pass of a request that did not have to wait. `pods`: those that could have served it; `lesson`: what is
-    /// learned when it is settled.
-    pub(crate) fn open(ticket: Ticket, pods: &PodTable, lesson: Option<Lesson>) -> Self {
-        Self { kind: Kind::Open { ticket, untried: pods.clone(), lesson }, stay: None }
+    /// The pass of a request that did not have to wait. `pods`: those that could have served it. `probe`: the place that
+    /// it has on a pod whose breaker is half open.
+    pub(crate) fn open(ticket: Ticket, pods: &PodTable, probe: Option<Probe>) -> Self {
+        Self::of(Kind::Open { ticket, untried: pods.clone(), probe })
     }
 
     /// The pass of a request whose turn has come.
     pub(crate) fn queued(permit: Permit) -> Self {
-        Self { kind: Kind::Queued { permit: Box::new(permit), tried: Vec::new() }, stay: None }
+        Self::of(Kind::Queued { permit: Box::new(permit), tried: Vec::new() })
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, stay: None, vitals: None, lesson: None }
+    }
+
+    /// The same, from which something is learned when it is settled.
+    pub(crate) fn teaching(self, lesson: Option<Lesson>) -> Self {
+        Self { lesson, ..self }
     }
 
     /// The same, within its account's limits.
@@ -51,6 +65,25 @@ impl Pass {
     fn cost(&self, input_tokens: u64, output_tokens: u64) {
         if let Some(stay) = &self.stay {
             stay.cost(input_tokens.saturating_add(output_tokens));
+        }
+    }
+
+    /// Its pod is asked: these shall know how it does.
+    pub(crate) fn asks(&mut self, vitals: &Arc<Vitals>) {
+        self.vitals = Some(Arc::clone(vitals));
+    }
+
+    /// The pod has answered, well or not.
+    pub(crate) fn pod_answered(&self, well: bool) {
+        if let Some(vitals) = &self.vitals {
+            if well { vitals.succeeded() } else { vitals.failed(false) }
+        }
+    }
+
+    /// The pod has not answered; `is_away`: nobody is there.
+    pub(crate) fn pod_failed(&self, is_away: bool) {
+        if let Some(vitals) = &self.vitals {
+            vitals.failed(is_away);
         }
     }
 
@@ -73,8 +106,10 @@ impl Pass {
     /// To another pod, one that it has not been to. `choose` is asked where there is no queue that knows more. Says
     /// whether there is one.
     pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
+        self.vitals = None;
         match &mut self.kind {
-            Kind::Open { ticket, untried, .. } => {
+            Kind::Open { ticket, untried, probe } => {
+                *probe = None;
                 *untried = untried.without(ticket.pod());
                 let next = choose(untried);
                 next.as_ref().inspect(|next| ticket.move_to(next)).is_some()
@@ -102,11 +137,11 @@ impl Pass {
     /// The request has ended and cost that much.
     pub(crate) fn settle(self, usage: Usage) {
         self.cost(usage.input, usage.output);
+        if let Some(lesson) = &self.lesson {
+            lesson.learn(usage.output);
+        }
         match self.kind {
-            Kind::Open { ticket, lesson, .. } => {
-                if let Some(lesson) = lesson {
-                    lesson.learn(usage.output);
-                }
+            Kind::Open { ticket, .. } => {
                 // As above: never an error.
                 let _ = ticket.settle(usage.input as f64, usage.output as f64);
             }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use actix_web::body::SizedStream;
-use actix_web::http::Version;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use actix_web::http::{StatusCode, Version};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
 use bytes::Bytes;
@@ -110,6 +110,11 @@ fn boundary(client: &HttpRequest) -> Option<String> {
     let kind = client.mime_type().ok()??;
     let is_form = kind.essence_str() == "multipart/form-data";
     is_form.then(|| kind.get_param("boundary").map(|boundary| boundary.to_string()).unwrap_or_default())
+}
+
+/// Whether an answer shows that its pod does not work. That it does not know how to do something shows nothing.
+fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }
 
 // === impl Passage ===
@@ -221,24 +226,29 @@ impl Passage<'_> {
         let headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
+        self.gateway.fleet().count_request();
         for attempt in 0.. {
-            let failure = match self.ask_one(&pass, &headers, deadline).await {
-                Ok((answer, dialect)) => return Ok(Answered { answer, dialect, pass }),
+            let failure = match self.ask_one(&mut pass, &headers, deadline).await {
+                Ok((answer, dialect)) => {
+                    pass.pod_answered(!is_failure(answer.status));
+                    return Ok(Answered { answer, dialect, pass });
+                }
                 Err(failure) => failure,
             };
             tracing::warn!(pod = pass.pod().name(), %failure, "a pod failed before it answered");
             if matches!(failure, UpstreamError::TooLong { .. }) {
                 // The work was done. Nobody knows how much it was, so the estimate stays.
+                pass.pod_answered(true);
                 pass.close();
                 return Err(GatewayError::PodFailed(failure.to_string()));
             }
-            self.gateway.fleet().suspect();
+            let is_away = matches!(failure, UpstreamError::Away(_));
+            pass.pod_failed(is_away);
             if matches!(failure, UpstreamError::TimedOut(_)) {
                 // The client has waited for long, and there is no telling that another pod would be faster.
                 pass.void();
                 return Err(GatewayError::PodTimeout(failure.to_string()));
             }
-            let is_away = matches!(failure, UpstreamError::Away(_));
             all_are_away &= is_away;
             if !is_away && !self.may_repeat() {
                 pass.void();
@@ -251,6 +261,11 @@ impl Passage<'_> {
                 let failed = || GatewayError::PodFailed(failure.to_string());
                 return Err(if is_hopeless { GatewayError::NoPods } else { failed() });
             }
+            if !self.gateway.fleet().may_retry() {
+                metrics::retry_refused();
+                pass.void();
+                return Err(GatewayError::PodFailed(failure.to_string()));
+            }
             metrics::retry();
         }
         Err(GatewayError::NoPods)
@@ -258,7 +273,7 @@ impl Passage<'_> {
 
     async fn ask_one(
         &self,
-        pass: &Pass,
+        pass: &mut Pass,
         headers: &HeaderMap,
         deadline: Instant,
     ) -> Result<(Answer, Dialect), UpstreamError> {
@@ -266,6 +281,7 @@ impl Passage<'_> {
         let fleet = self.gateway.fleet().load();
         let backend = fleet.backend(pass.pod());
         let backend = backend.ok_or_else(|| UpstreamError::Away("it is gone".to_owned()))?;
+        pass.asks(&backend.vitals);
         let dialect = backend.report.dialect;
         let mut headers = Cow::Borrowed(headers);
         if let Some(key) = &backend.authorization {

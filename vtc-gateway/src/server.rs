@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -12,6 +13,7 @@ use vtc_actor::{HandleConfig, TrackerHandle};
 use vtc_core::Router;
 
 use crate::admin::METRICS;
+use crate::admin::orders;
 use crate::admission::Admission;
 use crate::connections::Connections;
 use crate::fleet::{FleetCell, Poller};
@@ -40,6 +42,9 @@ pub enum StartError {
     /// A setting is not allowed.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The file of pods is broken.
+    #[error("the file of pods: {0}")]
+    Pods(#[source] SettingsError),
     /// It cannot listen there.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -79,10 +84,12 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     // core directly.
     let tracker =
         TrackerHandle::start(Arc::clone(&router), HandleConfig::default()).map_err(SettingsError::from)?;
+    let clock = *router.tracker().clock();
     let admission =
         Admission::start(router, settings.queue.clone(), settings.output).map_err(SettingsError::from)?;
     let admission = Arc::new(admission);
-    let fleet = Arc::new(FleetCell::default());
+    let (fleet, news) = FleetCell::new(clock, settings.health.retry_budget);
+    let fleet = Arc::new(fleet);
     let gateway =
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
@@ -126,9 +133,9 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let upstream = Upstream::new(&settings.upstream, &settings.pod_tls);
-    let mut poller = Poller::new(&settings.pods, settings.upstream.poll_interval, fleet, admission);
-    poller.poll(&upstream).await;
+    let upstream = Rc::new(Upstream::new(&settings.upstream, &settings.pod_tls));
+    let mut poller = Poller::new(settings, fleet, news, admission);
+    poller.begin(&upstream).await.map_err(StartError::Pods)?;
     actix_web::rt::spawn(poller.run(upstream));
     actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas())));
     actix_web::rt::spawn(metrics::keep_added_up({
@@ -171,6 +178,10 @@ fn routes(config: &mut web::ServiceConfig) {
                 .wrap(from_fn(admin::guard))
                 .service(looked("/users", look().to(status::users)))
                 .service(looked("/pods", look().to(status::pods)))
+                .route("/pods/{pod}", web::put().to(orders::put))
+                .route("/pods/{pod}", web::delete().to(orders::remove))
+                .route("/pods/{pod}/drain", web::post().to(orders::drain))
+                .route("/pods/{pod}/undrain", web::post().to(orders::undrain))
                 .service(looked("/queues", look().to(status::queues)))
                 .default_service(web::to(status::nothing)),
         );

@@ -1,8 +1,10 @@
 //! What the gateway is told to do: one TOML file, the environment and the flags, made into one checked value.
 
 mod admin;
+mod discovery;
 mod endpoints;
 mod estimate;
+mod health;
 mod identity;
 mod models;
 mod pod;
@@ -20,11 +22,14 @@ use serde::Deserialize;
 use vtc_core::{ConfigError, ScoringConfig, TrackerConfig, VtcConfig};
 
 pub use self::admin::{AdminSetting, KeyHashes};
+pub(crate) use self::discovery::read_pods;
+pub use self::discovery::{DiscoverySetting, DnsSetting};
 pub use self::endpoints::EndpointsSetting;
 pub use self::estimate::{EstimateSetting, EstimatorSetting, ModelSetting, OutputSetting};
+pub use self::health::{BreakerSetting, HealthSetting, RetryBudgetSetting};
 pub use self::identity::{IdentitySetting, Network};
 pub use self::models::{Aliases, ModelsSetting};
-pub use self::pod::PodSetting;
+pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub use self::secret::Secret;
@@ -39,8 +44,14 @@ use crate::tenant::Tenants;
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The pods: at least one, ordered by name.
+    /// The pods that are always there, ordered by name: at least one, unless others may be discovered.
     pub pods: Vec<PodSetting>,
+    /// Where further pods come from.
+    pub discovery: DiscoverySetting,
+    /// What holds for all of them.
+    pub pod_rules: PodRules,
+    /// When they are trusted.
+    pub health: HealthSetting,
     /// How requests wait for a pod with room; `None`: they do not, and go to a pod at once.
     pub queue: Option<Queue>,
     /// How it is decided who asks.
@@ -140,6 +151,10 @@ pub struct SettingsFile {
     pub grace: Option<Duration>,
     /// The pods.
     pub pods: Vec<PodSetting>,
+    /// Where further pods come from.
+    pub discovery: DiscoverySetting,
+    /// When pods are trusted.
+    pub health: HealthSetting,
     /// Whether and how requests wait for a pod with room.
     pub queue: QueueSetting,
     /// Who asks.
@@ -175,6 +190,9 @@ pub enum SettingsError {
     /// The file is not what is expected, with the place and what would be.
     #[error("the configuration file cannot be read: {0}")]
     File(#[from] toml::de::Error),
+    /// The file of pods cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
 }
 
 /// Where the gateway listens unless it is told otherwise.
@@ -202,8 +220,21 @@ impl Settings {
         let pods = pod::checked(file.pods)?;
         let weights = file.queue.weights.clone();
         let (identity, tenants) = identity::read(file.identity, file.tenants, file.tenant_defaults, weights)?;
-        let pods = with_keys(pods, &file.upstream, &env)?;
-        let (queue, pods) = file.queue.read(pods, vtc.tracker.weights)?;
+        if pods.is_empty() && !file.discovery.allows_none() {
+            let allowed = "at least one, as --pod NAME=http://HOST:PORT";
+            return Err(ConfigError::new("pods", "none", allowed).into());
+        }
+        file.health.check()?;
+        let (queue, capacity) = file.queue.read(vtc.tracker.weights)?;
+        let authorization = pod::authorization(
+            "upstream.",
+            file.upstream.api_key.as_ref(),
+            file.upstream.api_key_env.as_deref(),
+            &env,
+        )?;
+        let pod_rules = PodRules { authorization, ..capacity };
+        let pods = pods.into_iter().map(|pod| pod_rules.complete(pod, &env)).collect::<Result<_, _>>()?;
+        file.discovery.check(&pod_rules)?;
         let (aliases, estimators) = file.models.read(&file.estimate)?;
         Ok(Self {
             endpoints: file.endpoints,
@@ -212,6 +243,9 @@ impl Settings {
             output: file.estimate.output,
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
             pods,
+            discovery: file.discovery,
+            pod_rules,
+            health: file.health,
             queue,
             identity,
             tenants,
@@ -224,22 +258,6 @@ impl Settings {
             grace: file.grace.unwrap_or(Duration::from_secs(30)),
         })
     }
-}
-
-/// The pods with the keys that they want to see.
-fn with_keys(
-    mut pods: Vec<PodSetting>,
-    upstream: &UpstreamSettings,
-    env: impl Fn(&str) -> Option<String>,
-) -> Result<Vec<PodSetting>, ConfigError> {
-    let of_all = (upstream.api_key.as_ref(), upstream.api_key_env.as_deref());
-    let of_all = pod::authorization("upstream.", of_all.0, of_all.1, &env)?;
-    for pod in &mut pods {
-        let whose = format!("pod {}: ", pod.name);
-        let own = pod::authorization(&whose, pod.api_key.as_ref(), pod.api_key_env.as_deref(), &env)?;
-        pod.authorization = own.or_else(|| of_all.clone());
-    }
-    Ok(pods)
 }
 
 fn address(listen: &str) -> Result<SocketAddr, ConfigError> {

@@ -9,6 +9,7 @@ use actix_web::web::{Data, Path, Query};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use vtc_core::Clock;
 
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
@@ -60,18 +61,38 @@ const fn thousand() -> usize {
 #[derive(Debug, Serialize)]
 struct Pods<'a> {
     pods: Vec<Pod<'a>>,
+    /// What does not work about finding pods, in words.
+    troubles: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
 struct Pod<'a> {
     pod: &'a str,
     url: &'a str,
+    /// Where the gateway has it from: settings, file, dns or admin.
+    source: &'static str,
+    /// Whether it answers when it is asked.
     ready: bool,
+    /// Whether it gets no new requests because an admin said so.
+    draining: bool,
+    /// closed; open while it gets nothing because it failed requests; half-open while one shows whether it does again.
+    breaker: &'static str,
+    /// The share of its capacity that it is given, 0 to 1: less while it starts.
+    share: f64,
     /// Requests in flight.
     running: u64,
     /// The load term of `vtc-basic`, 0 to 1.
     load: f64,
     models: Vec<&'a str>,
+    /// What it says of itself at `/metrics`.
+    reported: Option<Reported>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reported {
+    running: Option<u64>,
+    waiting: Option<u64>,
+    kv_usage: Option<f64>,
 }
 
 /// `GET /v1/models`: the models of all ready pods that whoever asks may use, and their aliases.
@@ -146,25 +167,35 @@ fn wrong_limit() -> HttpResponse {
 /// `GET /v1/vtc/pods`: where requests go.
 pub async fn pods(gateway: Data<Gateway>) -> HttpResponse {
     let fleet = gateway.fleet().load();
+    let now = gateway.router().tracker().clock().now();
     let pods = fleet.backends().iter().map(|backend| {
-        let running = backend.pod.in_flight();
+        let running = backend.pod().in_flight();
         let models = backend.report.models.iter().flatten().filter_map(|model| model["id"].as_str());
         Pod {
-            pod: backend.pod.name(),
+            pod: backend.pod().name(),
             url: &backend.url,
+            source: backend.source.name(),
             ready: backend.ready,
+            draining: backend.draining,
+            breaker: backend.breaker.name(),
+            share: backend.share(now),
             running,
             load: (running as f64 / gateway.max_pod_load()).min(1.0),
             models: models.collect(),
+            reported: backend.vitals.load().map(|load| Reported {
+                running: load.running,
+                waiting: load.waiting,
+                kv_usage: load.kv_usage,
+            }),
         }
     });
-    HttpResponse::Ok().json(Pods { pods: pods.collect() })
+    HttpResponse::Ok().json(Pods { pods: pods.collect(), troubles: fleet.troubles() })
 }
 
 /// `GET /healthz`: 200 while some pod is ready, else 503.
 pub async fn healthz(gateway: Data<Gateway>) -> HttpResponse {
     let fleet = gateway.fleet().look();
-    let ready = fleet.backends().iter().filter(|backend| backend.ready).count();
+    let ready = fleet.backends().iter().filter(|backend| backend.takes_requests()).count();
     let status = if ready > 0 { "ok" } else { "no pod is ready" };
     let body = json!({ "status": status, "pods_ready": ready, "pods": fleet.backends().len() });
     if ready > 0 { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }

@@ -145,6 +145,7 @@ impl MeteredStream {
 
     fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &UpstreamError) {
         tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its stream");
+        pass.pod_failed(false);
         pass.close();
         let (message, code) = match reason {
             UpstreamError::TimedOut(message) => (format!("the pod was given up: {message}"), "pod_timeout"),

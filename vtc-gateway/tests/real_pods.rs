@@ -212,12 +212,15 @@ async fn errors_come_as_the_clients_own_exceptions_and_cost_nothing() {
 }
 
 #[actix_web::test]
-async fn who_gives_no_name_is_served_and_has_no_account() {
+async fn all_who_give_no_name_are_one() {
     let mut stage = Stage::open().await;
+    let mut cost = 0.0;
     for endpoint in ENDPOINTS {
         let outcome = stage.call(endpoint(PROMPT).with(json!({ "max_tokens": 4 })));
-        assert!(Usage::of(&outcome).completion > 0);
+        let usage = Usage::of(&outcome);
+        assert!(usage.completion > 0);
+        cost += usage.cost();
     }
-    let accounts = stage.accounts().await;
-    assert_eq!((accounts.active, accounts.users.len()), (0, 0));
+    assert_eq!(stage.accounts().await.active, 1);
+    assert_eq!(stage.tokens("@anonymous").await, cost);
 }

@@ -12,7 +12,7 @@ use super::capacity::PodReport;
 use super::config::DispatcherConfig;
 use super::drain_rate::SOONEST;
 use super::fleet::PoolPod;
-use super::messages::{Acquire, Cancel, Enqueue, GetQueues, ReportPod, SetPool, Spot, Waiter};
+use super::messages::{Acquire, Cancel, Enqueue, ForgetPool, GetQueues, ReportPod, SetPool, Spot, Waiter};
 use super::permit::Permit;
 use super::refusal::Refusal;
 use super::snapshot::DispatcherSnapshot;
@@ -123,6 +123,14 @@ impl<C: Clock> DispatcherHandle<C> {
         pods: impl IntoIterator<Item = PoolPod>,
     ) -> Answer<()> {
         self.0.actor.send(SetPool::new(pool, pods)).await.map_err(|_| HandleError::Stopped)
+    }
+
+    /// Has a pool forgotten: see [`ForgetPool`].
+    ///
+    /// # Errors
+    /// The dispatcher has stopped.
+    pub async fn forget_pool(&self, pool: impl Into<Arc<str>>) -> Answer<()> {
+        self.0.actor.send(ForgetPool(pool.into())).await.map_err(|_| HandleError::Stopped)
     }
 
     /// Passes on what a pod says of itself: see [`ReportPod`].

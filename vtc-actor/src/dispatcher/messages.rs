@@ -50,11 +50,20 @@ pub struct Acquire {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct SetPool {
-    /// The pool's name. Pools are never forgotten: let the app choose the names and not its clients.
+    /// The pool's name. A pool is kept until it is [forgotten](ForgetPool), with pods or without: let the app choose the
+    /// names and not its clients.
     pub pool: Arc<str>,
     /// Its pods; the order does not matter, and of several with one name the first counts.
     pub pods: Vec<PoolPod>,
 }
+
+/// Nobody will ask for that pool any more: it has no pods from now on, and what its users were served and what became of its
+/// requests is forgotten once nothing waits or runs there. A [`SetPool`] that comes before keeps it.
+///
+/// A pool whose pods are only away for a while is better given no pods: what its users were served counts when they are back.
+#[derive(Clone, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct ForgetPool(pub Arc<str>);
 
 /// What a pod says of itself. It holds until the next report: whoever cannot ask a pod any more should say so with an empty
 /// one.

@@ -23,6 +23,8 @@ pub(super) struct Pool<C: Clock> {
     pub(super) name: Arc<str>,
     /// Its place among the pools.
     pub(super) index: usize,
+    /// Whether it is to be forgotten once nothing waits or runs there.
+    pub(super) is_forgotten: bool,
     /// When it had its last turn: the number of that turn, 0 before the first.
     pub(super) turn: u64,
     pub(super) queue: FairQueue<Waiter<C>>,
@@ -64,6 +66,7 @@ impl<C: Clock> Pool<C> {
         Self {
             name,
             index,
+            is_forgotten: false,
             turn: 0,
             queue,
             pods: PoolPods::default(),
@@ -87,6 +90,11 @@ impl<C: Clock> Pool<C> {
             fleet.unlist(*seat, self.index);
         }
         before
+    }
+
+    /// Whether it is to be forgotten, and nothing waits or runs there any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_forgotten && self.present.is_empty()
     }
 
     /// Takes a request in, or refuses it.

@@ -21,7 +21,7 @@ impl<C: Clock> DispatcherActor<C> {
     /// Dispatches from these pools for as long as their heads have room, and from those whose turn that makes it.
     pub(super) fn dispatch(&mut self, mut pools: Vec<usize>, now: Tick, ctx: &mut Context<Self>) {
         while let Some(index) = pools.pop() {
-            if let Some(pool) = self.pools.get_mut(index)
+            if let Some(pool) = self.pools.get_mut(&index)
                 && pool.queue.waiting() > 0
             {
                 pool.read_meters(now, self.config.meter_age, &mut self.fleet);
@@ -29,7 +29,7 @@ impl<C: Clock> DispatcherActor<C> {
             while self.dispatch_one(index, now, ctx) {
                 pools.extend(self.behind(index));
             }
-            if let Some(pool) = self.pools.get_mut(index) {
+            if let Some(pool) = self.pools.get_mut(&index) {
                 pool.drain.note(now, pool.queue.waiting() > 0);
             }
         }
@@ -38,7 +38,7 @@ impl<C: Clock> DispatcherActor<C> {
     /// Dispatches the head of that pool, if a pod at which it is its turn has room. Says whether it went.
     fn dispatch_one(&mut self, index: usize, now: Tick, ctx: &mut Context<Self>) -> bool {
         let others = self.turns_of_others(index);
-        let Some(pool) = self.pools.get_mut(index) else { return false };
+        let Some(pool) = self.pools.get_mut(&index) else { return false };
         let actor = || ctx.address();
         let (router, fleet) = (&self.router, &mut self.fleet);
         let went = pool.dispatch(&mut Desk { router, fleet, others: &others, actor: &actor, now });
@@ -51,18 +51,18 @@ impl<C: Clock> DispatcherActor<C> {
 
     /// The pools whose turn it is where that pod has room.
     pub(super) fn next_at(&self, seat: SeatKey) -> Vec<usize> {
-        let pools = self.fleet.pools(seat).iter().filter_map(|index| self.pools.get(*index));
+        let pools = self.fleet.pools(seat).iter().filter_map(|index| self.pools.get(index));
         self.next_among(pools, [seat])
     }
 
     /// The pools whose turn it is where these pods have room. O(pools).
     pub(super) fn next_at_all(&self, seats: impl IntoIterator<Item = SeatKey>) -> Vec<usize> {
-        self.next_among(self.pools.iter(), seats)
+        self.next_among(self.pools.values(), seats)
     }
 
     /// The pools whose turn it is at the pods of this one, which has had its turn or has nobody left.
     pub(super) fn behind(&self, index: usize) -> Vec<usize> {
-        let Some(pool) = self.pools.get(index).filter(|pool| self.shares(pool)) else { return Vec::new() };
+        let Some(pool) = self.pools.get(&index).filter(|pool| self.shares(pool)) else { return Vec::new() };
         self.next_at_all(self.shared_seats(pool))
     }
 
@@ -97,9 +97,9 @@ impl<C: Clock> DispatcherActor<C> {
     /// The pods of this pool at which it is another one's turn.
     fn turns_of_others(&self, index: usize) -> HashSet<SeatKey> {
         let mut others = HashSet::new();
-        let Some(this) = self.pools.get(index).filter(|pool| self.shares(pool)) else { return others };
+        let Some(this) = self.pools.get(&index).filter(|pool| self.shares(pool)) else { return others };
         let is_before = |pool: &&Pool<C>| pool.turn() < this.turn() && pool.queue.has_next();
-        let mut before = self.pools.iter().filter(is_before).peekable();
+        let mut before = self.pools.values().filter(is_before).peekable();
         if before.peek().is_none() {
             return others;
         }

@@ -4,6 +4,7 @@
 
 mod capacity;
 mod dispatching;
+mod forgetting;
 mod laws;
 mod leaving;
 mod refusing;

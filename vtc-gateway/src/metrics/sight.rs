@@ -4,7 +4,7 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use vtc_actor::dispatcher::{DispatcherSnapshot, PodStanding, PoolSnapshot};
 
-use crate::fleet::Fleet;
+use crate::fleet::{BreakerState, Fleet};
 
 /// Everything that is looked at. Each time is a page of its own: a pool, a pod or a user that is gone leaves nothing behind.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,11 @@ const OTHER: &str = "other";
 
 const POD_IN_FLIGHT: &str = "vtc_gateway_pod_in_flight";
 const POD_READY: &str = "vtc_gateway_pod_ready";
+const POD_DRAINING: &str = "vtc_gateway_pod_draining";
+const POD_BREAKER: &str = "vtc_gateway_pod_breaker_open";
+const REPORTED_RUNNING: &str = "vtc_gateway_pod_reported_running";
+const REPORTED_WAITING: &str = "vtc_gateway_pod_reported_waiting";
+const REPORTED_KV: &str = "vtc_gateway_pod_reported_kv_usage";
 const POD_RUNNING: &str = "vtc_gateway_pod_running";
 const POD_TOKENS: &str = "vtc_gateway_pod_tokens";
 const USER_TOKENS: &str = "vtc_gateway_user_tokens";
@@ -53,9 +58,19 @@ impl Sight<'_> {
 
     fn record(&self) {
         for backend in self.fleet.backends() {
-            let pod = backend.pod.name().to_owned();
-            gauge!(POD_IN_FLIGHT, "pod" => pod.clone()).set(backend.pod.in_flight() as f64);
-            gauge!(POD_READY, "pod" => pod).set(f64::from(u8::from(backend.ready)));
+            let labels = [("pod", backend.pod().name().to_owned())];
+            gauge!(POD_IN_FLIGHT, &labels).set(backend.pod().in_flight() as f64);
+            gauge!(POD_READY, &labels).set(flag(backend.ready));
+            gauge!(POD_DRAINING, &labels).set(flag(backend.draining));
+            gauge!(POD_BREAKER, &labels).set(match backend.breaker {
+                BreakerState::Closed => 0.0,
+                BreakerState::HalfOpen => 0.5,
+                BreakerState::Open => 1.0,
+            });
+            let Some(load) = backend.vitals.load() else { continue };
+            load.running.into_iter().for_each(|count| gauge!(REPORTED_RUNNING, &labels).set(count as f64));
+            load.waiting.into_iter().for_each(|count| gauge!(REPORTED_WAITING, &labels).set(count as f64));
+            load.kv_usage.into_iter().for_each(|usage| gauge!(REPORTED_KV, &labels).set(usage));
         }
         let mut others = self.all_tokens;
         for (user, tokens) in self.top_users.iter().filter(|(user, _)| user != OTHER) {
@@ -68,6 +83,10 @@ impl Sight<'_> {
         queue.pools.iter().for_each(record_pool);
         queue.pods.iter().for_each(record_pod);
     }
+}
+
+fn flag(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
 }
 
 fn record_pool(pool: &PoolSnapshot) {
@@ -109,6 +128,17 @@ fn record_pod(pod: &PodStanding) {
 fn describe() {
     describe_gauge!(POD_IN_FLIGHT, "Requests in flight to a pod");
     describe_gauge!(POD_READY, "Whether a pod is ready: 1 or 0");
+    describe_gauge!(POD_DRAINING, "Whether a pod gets no new requests because an admin said so: 1 or 0");
+    describe_gauge!(
+        POD_BREAKER,
+        "Whether a pod gets no requests because it failed those it got: 1; 0.5 while one shows whether it does again"
+    );
+    describe_gauge!(REPORTED_RUNNING, "Requests that a pod itself says it works on");
+    describe_gauge!(REPORTED_WAITING, "Requests that a pod itself says wait in it");
+    describe_gauge!(
+        REPORTED_KV,
+        "The part of its cache of keys and values that a pod itself says is in use, 0 to 1"
+    );
     describe_gauge!(POD_RUNNING, "Requests that the queue has running on a pod");
     describe_gauge!(
         POD_TOKENS,

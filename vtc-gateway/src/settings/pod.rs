@@ -12,7 +12,7 @@ use vtc_core::ConfigError;
 use super::Secret;
 
 /// One pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PodSetting {
     /// Its name: in the header `target-pod`, in metrics, and the order of the pods.
@@ -34,20 +34,34 @@ pub struct PodSetting {
     /// The key as a header, once the settings are checked.
     #[serde(skip)]
     pub authorization: Option<HeaderValue>,
+    /// The most requests that may wait inside it, as it says at `/metrics`: with more the queue gives it nothing new.
+    #[serde(default)]
+    pub max_waiting: Option<u64>,
+    /// The largest part of its cache of keys and values, 0 to 1, that may be in use, as it says at `/metrics`: with more
+    /// the queue gives it nothing new.
+    #[serde(default)]
+    pub max_kv_usage: Option<f64>,
+}
+
+/// What holds for every pod, wherever it comes from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodRules {
+    /// What a pod takes that does not say it itself.
+    pub capacity: Capacity,
+    /// Whether each pod needs a limit: with a queue.
+    pub is_limited: bool,
+    /// The header that shows the key of pods that have none of their own.
+    pub authorization: Option<HeaderValue>,
 }
 
 /// Checked and ordered by name.
 pub(super) fn checked(pods: Vec<PodSetting>) -> Result<Vec<PodSetting>, ConfigError> {
     let mut by_name = BTreeMap::new();
     for pod in pods {
-        let pod = PodSetting { url: pod.url.trim_end_matches('/').to_owned(), ..pod };
-        pod.check()?;
+        let pod = pod.checked()?;
         if let Some(other) = by_name.insert(pod.name.clone(), pod) {
             return Err(ConfigError::new("pod name", other.name, "each pod a name of its own"));
         }
-    }
-    if by_name.is_empty() {
-        return Err(ConfigError::new("pods", "none", "at least one, as --pod NAME=http://HOST:PORT"));
     }
     Ok(by_name.into_values().collect())
 }
@@ -81,6 +95,38 @@ pub(super) fn authorization(
     Ok(Some(value))
 }
 
+// === impl PodRules ===
+
+impl PodRules {
+    /// The pod, with what it takes and the key that it wants to see, which `env` may hold.
+    ///
+    /// # Errors
+    /// It needs a limit and has none; its key cannot be had.
+    pub(crate) fn complete(
+        &self,
+        pod: PodSetting,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<PodSetting, ConfigError> {
+        let whose = format!("pod {}: ", pod.name);
+        let own = authorization(&whose, pod.api_key.as_ref(), pod.api_key_env.as_deref(), env)?;
+        let pod = PodSetting {
+            authorization: own.or_else(|| self.authorization.clone()),
+            max_running: pod.max_running.or(self.capacity.max_running),
+            max_tokens: pod.max_tokens.or(self.capacity.max_tokens),
+            ..pod
+        };
+        if self.is_limited && pod.capacity() == Capacity::default() {
+            return Err(ConfigError::new(
+                "queue.pod_max_running",
+                format!("none, and pod {} has none of its own", pod.name),
+                "with a queue the most requests that run on a pod, as --pod-max-running 32: \
+                 without it nobody would ever wait",
+            ));
+        }
+        Ok(pod)
+    }
+}
+
 // === impl PodSetting ===
 
 impl PodSetting {
@@ -106,10 +152,25 @@ impl PodSetting {
     /// How much the queue gives it at the same time.
     #[must_use]
     pub fn capacity(&self) -> Capacity {
-        Capacity { max_running: self.max_running, max_tokens: self.max_tokens, ..Capacity::default() }
+        Capacity {
+            max_running: self.max_running,
+            max_tokens: self.max_tokens,
+            max_waiting: self.max_waiting,
+            max_kv_usage: self.max_kv_usage,
+        }
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// The same, written as it is compared.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn checked(self) -> Result<Self, ConfigError> {
+        let pod = Self { url: self.url.trim_end_matches('/').to_owned(), ..self };
+        pod.check()?;
+        Ok(pod)
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
         // The name stands in a header of every answer.
         if self.name.is_empty() || !self.name.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ConfigError::new("pod name", &self.name, "visible ASCII characters without spaces"));

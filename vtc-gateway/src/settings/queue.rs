@@ -12,7 +12,7 @@ use vtc_core::queue::QueueLimits;
 use vtc_core::queue::discipline::{DisciplineOptions, NAMES};
 use vtc_core::{ConfigError, TokenWeights, Tokens};
 
-use super::pod::PodSetting;
+use super::pod::PodRules;
 
 /// The table `[queue]`, as it is written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -71,36 +71,20 @@ const NONE: &str = "none";
 // === impl QueueSetting ===
 
 impl QueueSetting {
-    /// The queue that this says, if any, and the pods with what they take.
-    pub(super) fn read(
-        self,
-        mut pods: Vec<PodSetting>,
-        weights: TokenWeights,
-    ) -> Result<(Option<Queue>, Vec<PodSetting>), ConfigError> {
+    /// The queue that this says, if any, and what it says of every pod.
+    pub(super) fn read(self, weights: TokenWeights) -> Result<(Option<Queue>, PodRules), ConfigError> {
         if self.discipline == NONE {
-            return Ok((None, pods));
+            return Ok((None, PodRules::default()));
         }
-        let of_every_pod = Capacity {
+        let capacity = Capacity {
             max_running: self.pod_max_running,
             max_tokens: self.pod_max_tokens,
             ..Capacity::default()
         };
-        of_every_pod
+        capacity
             .validate()
             .map_err(|error| ConfigError { field: format!("queue.pod_{}", error.field), ..error })?;
-        for pod in &mut pods {
-            pod.max_running = pod.max_running.or(self.pod_max_running);
-            pod.max_tokens = pod.max_tokens.or(self.pod_max_tokens);
-            if pod.capacity() == Capacity::default() {
-                return Err(ConfigError::new(
-                    "queue.pod_max_running",
-                    format!("none, and pod {} has none of its own", pod.name),
-                    "with a queue the most requests that run on a pod, as --pod-max-running 32: \
-                     without it nobody would ever wait",
-                ));
-            }
-        }
-        Ok((Some(self.queue(weights)?), pods))
+        Ok((Some(self.queue(weights)?), PodRules { capacity, is_limited: true, ..PodRules::default() }))
     }
 
     fn queue(self, weights: TokenWeights) -> Result<Queue, ConfigError> {

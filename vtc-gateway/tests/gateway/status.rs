@@ -99,12 +99,15 @@ async fn pods_are_listed_by_name_with_what_runs_on_them() {
     assert_eq!(
         pods["pods"],
         json!([
-            { "pod": "a", "url": format!("http://{}", busy.address), "ready": true, "running": 1, "load": 0.01,
-              "models": ["m"] },
-            { "pod": "b", "url": format!("http://{}", away.address), "ready": false, "running": 0, "load": 0.0,
-              "models": [] },
+            { "pod": "a", "url": format!("http://{}", busy.address), "source": "settings", "ready": true,
+              "draining": false, "breaker": "closed", "share": 1.0, "running": 1, "load": 0.01, "models": ["m"],
+              "reported": null },
+            { "pod": "b", "url": format!("http://{}", away.address), "source": "settings", "ready": false,
+              "draining": false, "breaker": "closed", "share": 1.0, "running": 0, "load": 0.0, "models": [],
+              "reported": null },
         ])
     );
+    assert_eq!(pods["troubles"], json!([]));
     call.answer_chat(7, 5).await;
     question.await.unwrap();
     assert_eq!(gateway.in_flight().await, 0);

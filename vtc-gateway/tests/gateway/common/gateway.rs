@@ -23,7 +23,13 @@ pub struct Gateway {
     pub address: SocketAddr,
     client: Client,
     handle: Option<ServerHandle>,
+    /// The admin's key, if it has one.
+    admin: Option<&'static str>,
 }
+
+/// The admin's key, and its hash.
+const ADMIN: &str = "key-of-admin";
+const ADMIN_HASH: &str = "57fcf72d7b3693f562ccebb3dc0e5164ee1d84381b0842c060e6959e0f772cbf";
 
 /// Whatever the gateway can have for a pod.
 pub trait Pod {
@@ -58,16 +64,28 @@ impl Gateway {
         gateway
     }
 
+    /// The same with an admin, who asks whatever is not asked of pods.
+    pub async fn administered(pods: &[&dyn Pod], toml: &str) -> Self {
+        let toml = format!("{toml}\n[admin]\nkey_sha256 = {ADMIN_HASH:?}");
+        let mut gateway = Self::configured(pods, &toml).await;
+        gateway.admin = Some(ADMIN);
+        gateway
+    }
+
     /// One that runs already.
     pub fn at(address: SocketAddr) -> Self {
         // Of crowds none shall wait for a connection.
         let connector = Connector::new().limit(0);
         let client = Client::builder().connector(connector).disable_timeout().no_default_headers().finish();
-        Self { address, client, handle: None }
+        Self { address, client, handle: None, admin: None }
     }
 
     pub async fn get(&self, path: &str) -> Reply {
-        let mut response = soon(self.client.get(self.url(path)).send()).await.unwrap();
+        let mut request = self.client.get(self.url(path));
+        if let Some(key) = self.admin {
+            request = request.bearer_auth(key);
+        }
+        let mut response = soon(request.send()).await.unwrap();
         let body = soon(response.body().limit(1 << 24)).await.unwrap();
         Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
@@ -81,6 +99,30 @@ impl Gateway {
     /// What it counts.
     pub async fn metrics(&self) -> String {
         String::from_utf8(self.get("/metrics").await.body.to_vec()).unwrap()
+    }
+
+    /// What an admin sends.
+    pub async fn order(&self, method: &str, path: &str, body: &str) -> Reply {
+        let mut request = self.client.request(method.parse().unwrap(), self.url(path));
+        if let Some(key) = self.admin {
+            request = request.bearer_auth(key);
+        }
+        let mut response = soon(request.send_body(body.to_owned())).await.unwrap();
+        let body = soon(response.body()).await.unwrap();
+        Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+
+    /// What it tells of the pod of that name.
+    pub async fn pod(&self, name: &str) -> Value {
+        let pods = self.get_json("/v1/vtc/pods").await;
+        let pods = pods["pods"].as_array().unwrap();
+        pods.iter().find(|pod| pod["pod"] == name).cloned().unwrap_or_default()
+    }
+
+    /// Waits until it tells that of the pod of that name.
+    pub async fn until_pod(&self, name: &str, member: &str, value: impl Into<Value>) {
+        let value = value.into();
+        soon(async { while self.pod(name).await[member] != value {} }).await;
     }
 
     pub async fn get_json(&self, path: &str) -> Value {

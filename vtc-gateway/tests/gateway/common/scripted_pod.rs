@@ -1,7 +1,9 @@
 //! A pod that does what a test says: it lists its models by itself, and hands every POST, and whatever else clients ask, to the test.
 
+use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,11 +18,22 @@ use super::{MODEL, soon};
 pub struct ScriptedPod {
     pub name: &'static str,
     pub address: SocketAddr,
-    models: Value,
+    looks: Rc<Looks>,
     calls: UnboundedReceiver<Call>,
     serving: Option<JoinHandle<()>>,
     /// Keeps the port of a closed pod, so that nobody else begins to listen there.
     port: Option<TcpSocket>,
+}
+
+/// What it says to whoever only looks.
+struct Looks {
+    models: Value,
+    /// At `/metrics`; it offers none unless told.
+    metrics: RefCell<Option<String>>,
+    /// How many of the next questions for its models it does not answer well.
+    misses: Cell<usize>,
+    /// How many there were that it did not.
+    missed: Cell<usize>,
 }
 
 /// A request that came in whole, and its connection: it is the test that answers, or does not.
@@ -44,8 +57,10 @@ impl ScriptedPod {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, calls) = unbounded_channel();
-        let serving = Some(actix_web::rt::spawn(serve(listener, models.clone(), sender)));
-        Self { name, address, models, calls, serving, port: None }
+        let (metrics, misses, missed) = (RefCell::new(None), Cell::new(0), Cell::new(0));
+        let looks = Rc::new(Looks { models, metrics, misses, missed });
+        let serving = Some(actix_web::rt::spawn(serve(listener, Rc::clone(&looks), sender)));
+        Self { name, address, looks, calls, serving, port: None }
     }
 
     /// The next request.
@@ -81,7 +96,22 @@ impl ScriptedPod {
         let (sender, calls) = unbounded_channel();
         self.calls = calls;
         let listener = port.listen(64).unwrap();
-        self.serving = Some(actix_web::rt::spawn(serve(listener, self.models.clone(), sender)));
+        self.serving = Some(actix_web::rt::spawn(serve(listener, Rc::clone(&self.looks), sender)));
+    }
+
+    /// From now on it says this at `/metrics`.
+    pub fn says(&self, metrics: &str) {
+        *self.looks.metrics.borrow_mut() = Some(metrics.to_owned());
+    }
+
+    /// The next so many times that it is asked for its models it does not answer well.
+    pub fn will_miss(&self, times: usize) {
+        self.looks.misses.set(times);
+    }
+
+    /// How often it did not.
+    pub fn missed(&self) -> usize {
+        self.looks.missed.get()
     }
 
     /// From now on every request is answered by `act`; [`call`](Self::call) sees none any more.
@@ -110,20 +140,28 @@ impl Drop for ScriptedPod {
     }
 }
 
-async fn serve(listener: TcpListener, models: Value, calls: UnboundedSender<Call>) {
+async fn serve(listener: TcpListener, looks: Rc<Looks>, calls: UnboundedSender<Call>) {
     loop {
         let (mut connection, _) = listener.accept().await.unwrap();
-        let (models, calls) = (models.clone(), calls.clone());
+        let (looks, calls) = (Rc::clone(&looks), calls.clone());
         actix_web::rt::spawn(async move {
             let Some(request) = Message::read(&mut connection).await else { return };
             let line = &request.first_line;
             let is_question =
                 line.starts_with("POST ") || line.contains(" /v1/") && !line.starts_with("GET /v1/models ");
+            let is_scrape = line.starts_with("GET /metrics ");
             let call = Call { request, connection };
             if is_question {
                 let _ = calls.send(call);
+            } else if is_scrape {
+                let metrics = looks.metrics.borrow().clone();
+                call.answer(if metrics.is_some() { 200 } else { 404 }, &metrics.unwrap_or_default()).await;
+            } else if looks.misses.get() > 0 {
+                looks.misses.set(looks.misses.get() - 1);
+                call.answer(500, "").await;
+                looks.missed.set(looks.missed.get() + 1);
             } else {
-                call.answer(200, &models.to_string()).await;
+                call.answer(200, &looks.models.to_string()).await;
             }
         });
     }

@@ -1,0 +1,115 @@
+//! What an admin may have done: pods put, taken away, drained. All of it stands behind the [guard](super::guard).
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::error::openai_error;
+use crate::fleet::{Order, OrderError};
+use crate::gateway::Gateway;
+use crate::settings::{PodSetting, Secret};
+
+/// Why it is not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OrderRefused {
+    #[error("the body is not what this takes: {0}")]
+    Body(#[from] serde_json::Error),
+    #[error(transparent)]
+    Order(#[from] OrderError),
+}
+
+/// The body of `PUT /v1/vtc/pods/{name}`: a pod of the settings without its name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutPod {
+    url: String,
+    #[serde(default)]
+    max_running: Option<usize>,
+    #[serde(default)]
+    max_tokens: Option<u64>,
+    #[serde(default)]
+    api_key: Option<Secret>,
+    #[serde(default)]
+    api_key_env: Option<String>,
+    #[serde(default)]
+    max_waiting: Option<u64>,
+    #[serde(default)]
+    max_kv_usage: Option<f64>,
+}
+
+/// `PUT /v1/vtc/pods/{name}`: that pod shall be there, until the gateway ends.
+pub(crate) async fn put(
+    name: Path<String>,
+    body: Bytes,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, OrderRefused> {
+    let put: PutPod = serde_json::from_slice(&body)?;
+    let pod = PodSetting {
+        max_running: put.max_running,
+        max_tokens: put.max_tokens,
+        max_waiting: put.max_waiting,
+        max_kv_usage: put.max_kv_usage,
+        api_key: put.api_key,
+        api_key_env: put.api_key_env,
+        ..PodSetting::new(name.into_inner(), put.url)
+    };
+    carry_out(Order::Put(pod), &gateway).await
+}
+
+/// `DELETE /v1/vtc/pods/{name}`: that pod, which was put, shall be there no more.
+pub(crate) async fn remove(name: Path<String>, gateway: Data<Gateway>) -> Result<HttpResponse, OrderRefused> {
+    carry_out(Order::Remove(name.into_inner()), &gateway).await
+}
+
+/// `POST /v1/vtc/pods/{name}/drain`: that pod shall get no new requests.
+pub(crate) async fn drain(name: Path<String>, gateway: Data<Gateway>) -> Result<HttpResponse, OrderRefused> {
+    carry_out(Order::Drain(name.into_inner()), &gateway).await
+}
+
+/// `POST /v1/vtc/pods/{name}/undrain`: it shall get requests again.
+pub(crate) async fn undrain(
+    name: Path<String>,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, OrderRefused> {
+    carry_out(Order::Undrain(name.into_inner()), &gateway).await
+}
+
+async fn carry_out(order: Order, gateway: &Gateway) -> Result<HttpResponse, OrderRefused> {
+    tracing::info!(?order, "an admin's order");
+    gateway.fleet().order(order).await?;
+    Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
+}
+
+// === impl OrderRefused ===
+
+impl OrderRefused {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Body(_) | Self::Order(OrderError::Setting(_)) => "invalid_request",
+            Self::Order(OrderError::NoSuchPod(_)) => "pod_not_found",
+            Self::Order(OrderError::Listed { .. }) => "pod_listed",
+            Self::Order(OrderError::Ending) => "gateway_ending",
+        }
+    }
+}
+
+impl ResponseError for OrderRefused {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Body(_) | Self::Order(OrderError::Setting(_)) => StatusCode::BAD_REQUEST,
+            Self::Order(OrderError::NoSuchPod(_)) => StatusCode::NOT_FOUND,
+            Self::Order(OrderError::Listed { .. }) => StatusCode::CONFLICT,
+            Self::Order(OrderError::Ending) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let kind = match self {
+            Self::Order(OrderError::Ending) => "server_error",
+            _ => "invalid_request_error",
+        };
+        HttpResponse::build(self.status_code()).json(openai_error(&self.to_string(), kind, self.code(), None))
+    }
+}
