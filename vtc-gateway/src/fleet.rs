@@ -55,7 +55,7 @@ pub struct Fleet {
     open: (Arc<str>, Pool),
     /// Every model that one of the pods ever listed, with the pods that serve it.
     by_model: BTreeMap<Arc<str>, Pool>,
-    /// All pods.
+    /// All pods that take requests.
     all: Pool,
     /// What does not work about finding pods, in words.
     troubles: Vec<String>,
@@ -153,9 +153,9 @@ impl Fleet {
     /// # Errors
     /// [`GatewayError::NoPods`] if none is ready.
     pub fn serving_any(&self) -> Result<Service<'_>, GatewayError> {
-        let size = |service: &Service<'_>| service.pods().pods().len();
+        let count = |pool: &Service<'_>| pool.pods().pods().len();
         // The first of those with the most, so that all such requests wait together.
-        let widest = self.pools().reduce(|most, pool| if size(&pool) > size(&most) { pool } else { most });
+        let widest = self.pools().reduce(|most, pool| if count(&pool) > count(&most) { pool } else { most });
         let widest = widest.filter(|_| !self.all.is_empty()).ok_or(GatewayError::NoPods)?;
         Ok(Service::new(widest.name(), &self.all))
     }

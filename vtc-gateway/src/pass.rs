@@ -19,13 +19,11 @@ pub(crate) struct Pass {
     stay: Option<Stay>,
     /// Who is told how the pod does, once it has been asked.
     vitals: Option<Arc<Vitals>>,
-    /// What is learned from it, if its usage gets known.
-    lesson: Option<Lesson>,
 }
 
 enum Kind {
     /// There is no queue.
-    Open { ticket: Ticket, untried: PodTable, probe: Option<Probe> },
+    Open { ticket: Ticket, untried: PodTable, probe: Option<Probe>, lesson: Option<Lesson> },
     /// It comes from the queue, which wants to know what becomes of it.
     Queued { permit: Box<Permit>, tried: Vec<String> },
 }
@@ -36,7 +34,15 @@ impl Pass {
     /// The pass of a request that did not have to wait. `pods`: those that could have served it. `probe`: the place that
     /// it has on a pod whose breaker is half open.
     pub(crate) fn open(ticket: Ticket, pods: &PodTable, probe: Option<Probe>) -> Self {
-        Self::of(Kind::Open { ticket, untried: pods.clone(), probe })
+        Self::of(Kind::Open { ticket, untried: pods.clone(), probe, lesson: None })
+    }
+
+    /// The same, from which something is learned when it is settled. The queue learns by itself.
+    pub(crate) fn teaching(mut self, learned: Option<Lesson>) -> Self {
+        if let Kind::Open { lesson, .. } = &mut self.kind {
+            *lesson = learned;
+        }
+        self
     }
 
     /// The pass of a request whose turn has come.
@@ -45,12 +51,7 @@ impl Pass {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, stay: None, vitals: None, lesson: None }
-    }
-
-    /// The same, from which something is learned when it is settled.
-    pub(crate) fn teaching(self, lesson: Option<Lesson>) -> Self {
-        Self { lesson, ..self }
+        Self { kind, stay: None, vitals: None }
     }
 
     /// The same, within its account's limits.
@@ -108,7 +109,7 @@ impl Pass {
     pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
         self.vitals = None;
         match &mut self.kind {
-            Kind::Open { ticket, untried, probe } => {
+            Kind::Open { ticket, untried, probe, .. } => {
                 *probe = None;
                 *untried = untried.without(ticket.pod());
                 let next = choose(untried);
@@ -137,11 +138,11 @@ impl Pass {
     /// The request has ended and cost that much.
     pub(crate) fn settle(self, usage: Usage) {
         self.cost(usage.input, usage.output);
-        if let Some(lesson) = &self.lesson {
-            lesson.learn(usage.output);
-        }
         match self.kind {
-            Kind::Open { ticket, .. } => {
+            Kind::Open { ticket, lesson, .. } => {
+                if let Some(lesson) = lesson {
+                    lesson.learn(usage.output);
+                }
                 // As above: never an error.
                 let _ = ticket.settle(usage.input as f64, usage.output as f64);
             }

@@ -105,16 +105,16 @@ async fn serve(
     passage.go().await
 }
 
+/// Whether an answer shows that its pod does not work. That it does not know how to do something shows nothing.
+fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+}
+
 /// What separates the parts of the client's form, if it sends one.
 fn boundary(client: &HttpRequest) -> Option<String> {
     let kind = client.mime_type().ok()??;
     let is_form = kind.essence_str() == "multipart/form-data";
     is_form.then(|| kind.get_param("boundary").map(|boundary| boundary.to_string()).unwrap_or_default())
-}
-
-/// Whether an answer shows that its pod does not work. That it does not know how to do something shows nothing.
-fn is_failure(status: StatusCode) -> bool {
-    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }
 
 // === impl Passage ===

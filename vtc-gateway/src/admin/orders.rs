@@ -32,8 +32,6 @@ struct PutPod {
     #[serde(default)]
     api_key: Option<Secret>,
     #[serde(default)]
-    api_key_env: Option<String>,
-    #[serde(default)]
     max_waiting: Option<u64>,
     #[serde(default)]
     max_kv_usage: Option<f64>,
@@ -52,7 +50,6 @@ pub(crate) async fn put(
         max_waiting: put.max_waiting,
         max_kv_usage: put.max_kv_usage,
         api_key: put.api_key,
-        api_key_env: put.api_key_env,
         ..PodSetting::new(name.into_inner(), put.url)
     };
     carry_out(Order::Put(pod), &gateway).await

@@ -164,7 +164,7 @@ impl Poller {
         let now = self.clock.now();
         match news {
             News::Failed { pod, is_away } => {
-                self.has_changed |= self.roster.failed(&pod, is_away);
+                self.has_changed |= self.roster.failed(now, &pod, is_away);
                 if let Some(question) = self.roster.ask(&pod) {
                     self.ask(question, upstream);
                 }

@@ -46,6 +46,8 @@ struct Entry {
     is_asked: bool,
     /// A request failed there since it last answered.
     is_suspect: bool,
+    /// How its breaker stood in the last fleet.
+    shown: BreakerState,
     /// When it is asked for its metrics again.
     scrape: Tick,
 }
@@ -178,16 +180,16 @@ impl Roster {
         self.entries.get(name)?.vitals.load()
     }
 
-    /// A request failed there; its breaker knows.
-    pub(super) fn failed(&mut self, name: &str, is_away: bool) -> bool {
+    /// A request failed there; its breaker knows. While nothing changes by that, the queue, which knows as well, keeps it
+    /// under suspicion until it answers a check.
+    pub(super) fn failed(&mut self, now: Tick, name: &str, is_away: bool) -> bool {
         let Some(entry) = self.entries.get_mut(name) else { return false };
         entry.is_suspect = true;
         let has_gone = is_away && entry.health.away();
         if has_gone {
             tracing::warn!(pod = name, url = entry.setting.url, "a pod is not ready: nobody is there");
         }
-        // The breaker may have opened.
-        true
+        has_gone || entry.vitals.breaker(|breaker| breaker.state(now)) != entry.shown
     }
 
     /// Its breaker has closed.
@@ -210,6 +212,7 @@ impl Roster {
     pub(super) fn fleet(&mut self, now: Tick) -> Fleet {
         let backend = |entry: &mut Entry| {
             entry.ramp = entry.ramp.filter(|ramp| !ramp.is_over(now));
+            entry.shown = entry.vitals.breaker(|breaker| breaker.state(now));
             Backend {
                 url: entry.setting.url.clone(),
                 authorization: entry.setting.authorization.clone(),
@@ -217,7 +220,7 @@ impl Roster {
                 source: entry.source,
                 ready: entry.health.is_ready(),
                 draining: entry.is_draining,
-                breaker: entry.vitals.breaker(|breaker| breaker.state(now)),
+                breaker: entry.shown,
                 ramp: entry.ramp,
                 report: entry.report.clone(),
                 vitals: Arc::clone(&entry.vitals),
@@ -264,6 +267,7 @@ impl Entry {
             was_asked: false,
             is_asked: false,
             is_suspect: false,
+            shown: BreakerState::Closed,
             scrape: Tick::ZERO,
         }
     }

@@ -240,51 +240,6 @@ fn the_file_that_the_readme_shows_is_one() {
     assert_eq!(settings.queue.unwrap().dispatcher.discipline, "vtc-fair");
 }
 
-#[test]
-fn models_have_aliases_and_estimators_of_their_own() {
-    let toml = r#"
-        [estimate]
-        bytes_per_token = 3.5
-        output = "learned"
-
-        [models.aliases]
-        "gpt-4o" = "org/big"
-
-        [models."org/big"]
-        estimator = "tiktoken"
-        encoding = "o200k_base"
-        output_ratio = 0.5
-    "#;
-    let settings = settings(&(FILE.to_owned() + toml), &[]).unwrap();
-    assert_eq!(settings.aliases.resolve("gpt-4o"), Some("org/big"));
-    assert_eq!(settings.aliases.resolve("org/big"), None);
-    assert_eq!(settings.output, OutputSetting::Learned);
-    let (big, small) = (settings.estimators.of(Some("org/big")), settings.estimators.of(Some("small")));
-    assert_eq!((big.encoding, small.encoding), (Some(Encoding::O200kBase), None));
-    assert_eq!((big.by_bytes.output_ratio, small.by_bytes.output_ratio), (0.5, 1.5));
-    assert_eq!((big.by_bytes.characters_per_token, small.request_tokens), (3.5, 1.0));
-    assert!(settings.endpoints.pass_unknown);
-}
-
-#[test]
-fn what_is_wrong_about_a_model_is_refused_by_its_name() {
-    for (toml, named) in [
-        ("[models.aliases]\na = \"\"", "models.aliases.a"),
-        ("[models.aliases]\na = \"b\"\nb = \"c\"", "models.aliases.a"),
-        ("[models.aliases]\na = \"a\"", "models.aliases.a"),
-        ("[models.m]\noutput_ratio = 0.0", "models.m.output_ratio"),
-        ("[models.m]\nestimator = \"words\"", "words"),
-        ("[models.m]\nestimater = \"bytes\"", "estimater"),
-        ("[estimate]\nbytes_per_token = nan", "estimate.bytes_per_token"),
-        ("[estimate]\nencoding = \"p50k\"", "p50k"),
-        ("[estimate]\nrequest_tokens = -1.0", "estimate.request_tokens"),
-        ("[endpoints]\npass = true", "pass"),
-    ] {
-        let error = settings(&format!("{FILE}\n{toml}"), &[]).unwrap_err().to_string();
-        assert!(error.contains(named), "{toml}: {error}");
-    }
-}
-
 const TRUST: &str = r#"
     [discovery]
     file = "pods.toml"
@@ -373,4 +328,49 @@ fn every_mistake_about_finding_and_trusting_pods_is_named() {
     assert!(settings(&queued, &[]).is_ok());
     let unlimited = queued.replace("max_running = 3", "");
     assert!(settings(&unlimited, &[]).unwrap_err().to_string().contains("has none of its own"));
+}
+
+#[test]
+fn models_have_aliases_and_estimators_of_their_own() {
+    let toml = r#"
+        [estimate]
+        bytes_per_token = 3.5
+        output = "learned"
+
+        [models.aliases]
+        "gpt-4o" = "org/big"
+
+        [models."org/big"]
+        estimator = "tiktoken"
+        encoding = "o200k_base"
+        output_ratio = 0.5
+    "#;
+    let settings = settings(&(FILE.to_owned() + toml), &[]).unwrap();
+    assert_eq!(settings.aliases.resolve("gpt-4o"), Some("org/big"));
+    assert_eq!(settings.aliases.resolve("org/big"), None);
+    assert_eq!(settings.output, OutputSetting::Learned);
+    let (big, small) = (settings.estimators.of(Some("org/big")), settings.estimators.of(Some("small")));
+    assert_eq!((big.encoding, small.encoding), (Some(Encoding::O200kBase), None));
+    assert_eq!((big.by_bytes.output_ratio, small.by_bytes.output_ratio), (0.5, 1.5));
+    assert_eq!((big.by_bytes.characters_per_token, small.request_tokens), (3.5, 1.0));
+    assert!(settings.endpoints.pass_unknown);
+}
+
+#[test]
+fn what_is_wrong_about_a_model_is_refused_by_its_name() {
+    for (toml, named) in [
+        ("[models.aliases]\na = \"\"", "models.aliases.a"),
+        ("[models.aliases]\na = \"b\"\nb = \"c\"", "models.aliases.a"),
+        ("[models.aliases]\na = \"a\"", "models.aliases.a"),
+        ("[models.m]\noutput_ratio = 0.0", "models.m.output_ratio"),
+        ("[models.m]\nestimator = \"words\"", "words"),
+        ("[models.m]\nestimater = \"bytes\"", "estimater"),
+        ("[estimate]\nbytes_per_token = nan", "estimate.bytes_per_token"),
+        ("[estimate]\nencoding = \"p50k\"", "p50k"),
+        ("[estimate]\nrequest_tokens = -1.0", "estimate.request_tokens"),
+        ("[endpoints]\npass = true", "pass"),
+    ] {
+        let error = settings(&format!("{FILE}\n{toml}"), &[]).unwrap_err().to_string();
+        assert!(error.contains(named), "{toml}: {error}");
+    }
 }

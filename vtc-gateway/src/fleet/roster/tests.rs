@@ -76,8 +76,11 @@ fn one_missed_check_takes_no_pod_off_but_two_do() {
     assert!(misses(&mut roster, 4, "a"));
     assert!(ready(&mut roster, 4).is_empty());
     assert!(answers(&mut roster, 5, "a"));
-    assert!(roster.failed("a", false) && !ready(&mut roster, 5).is_empty(), "it broke off, but is there");
-    assert!(roster.failed("a", true) && ready(&mut roster, 5).is_empty(), "nobody is there");
+    assert!(
+        !roster.failed(at(5), "a", false) && !ready(&mut roster, 5).is_empty(),
+        "it broke off, but is there"
+    );
+    assert!(roster.failed(at(5), "a", true) && ready(&mut roster, 5).is_empty(), "nobody is there");
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn a_pod_that_failed_is_news_when_it_answers_again() {
     let mut roster = roster(&[("a", "x")]);
     answers(&mut roster, 0, "a");
     assert!(!answers(&mut roster, 1, "a"));
-    roster.failed("a", false);
+    assert!(!roster.failed(at(1), "a", false), "it stays under suspicion");
     assert!(answers(&mut roster, 2, "a"), "the queue has to be told that it is trusted");
 }
 
@@ -117,7 +120,7 @@ fn the_pods_of_the_start_have_their_share_at_once_and_those_that_come_later_slow
     answers(&mut roster, 100, "c");
     assert_eq!([100, 102, 105, 110].map(|now| share(&mut roster, now, "c")), [0.1, 0.2, 0.5, 1.0]);
     // Back after it was away.
-    roster.failed("a", true);
+    roster.failed(at(199), "a", true);
     answers(&mut roster, 200, "a");
     assert_eq!(share(&mut roster, 205, "a"), 0.5);
     assert_eq!(roster.next_change(at(205)), Some(at(206)));
@@ -151,7 +154,9 @@ fn a_breaker_that_becomes_half_open_is_a_change() {
     let state = |roster: &mut Roster, seconds| roster.fleet(at(seconds)).backends()[0].breaker;
     let vitals = Arc::clone(&roster.fleet(at(0)).backends()[0].vitals);
     vitals.breaker(|breaker| (0..5).for_each(|_| breaker.failed(at(10), 1.0)));
+    assert!(roster.failed(at(10), "a", false), "it has opened");
     assert_eq!(state(&mut roster, 10), BreakerState::Open);
+    assert!(!roster.failed(at(10), "a", false), "it was open");
     assert_eq!(roster.next_change(at(10)), Some(at(11)));
     assert_eq!(state(&mut roster, 11), BreakerState::HalfOpen);
     assert_eq!(roster.next_change(at(11)), None);
