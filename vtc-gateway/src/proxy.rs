@@ -7,7 +7,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use vtc_core::Policy;
 
 use crate::admission::Candidate;
 use crate::dialect::Dialect;
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
 use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
@@ -65,7 +65,7 @@ pub async fn generate(
     let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id).await;
     let mut response = outcome.unwrap_or_else(|error| {
         tracing::debug!(request_id = ?request_id, code = error.code(), "refused");
-        error.error_response()
+        error.response(Shape::of(endpoint))
     });
     metrics::request(endpoint.path(), response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, request_id);
@@ -308,7 +308,7 @@ impl Passage<'_> {
         pass: Pass,
     ) -> HttpResponse {
         let view = ClientView::new(&self.generation, dialect);
-        let events = MeteredStream::new(events, view, self.generation.n, self.estimate, pass);
+        let events = MeteredStream::new(events, view, &self.generation, self.estimate, pass);
         self.streaming(response, events)
     }
 
