@@ -46,7 +46,7 @@ pub(crate) struct Candidate<'a> {
     pub(crate) estimate: Estimate,
     /// How long its body is, which is kept while it waits.
     pub(crate) bytes: usize,
-    /// Whether its client wants to know how it went.
+    /// Whether somebody wants to know how it went.
     pub(crate) explain: bool,
 }
 
@@ -62,7 +62,7 @@ impl Admission {
         queue: Option<settings::Queue>,
         output: OutputSetting,
     ) -> Result<Self, ConfigError> {
-        let start = |settings::Queue { dispatcher }| {
+        let start = |settings::Queue { dispatcher, .. }| {
             let thread = Arbiter::new();
             let dispatcher = DispatcherHandle::start_in(&thread.handle(), Arc::clone(&router), dispatcher)?;
             Ok(Queue { dispatcher, thread })
@@ -90,11 +90,11 @@ impl Admission {
             if let Some(probe) = service.claim() {
                 let pod = PodTable::new([Arc::clone(probe.pod())]);
                 let ticket = self.router.route_among(&pod, policy, &request)?;
-                return Ok(Pass::open(ticket, service.pods(), Some(probe)).teaching(lesson));
+                return Ok(Pass::open(ticket, pod, service.pods(), Some(probe)).teaching(lesson));
             }
             let seen = service.seen(self.router.tracker().clock().now(), fastrand::f64);
             let ticket = self.router.route_among(&seen, policy, &request)?;
-            return Ok(Pass::open(ticket, service.pods(), None).teaching(lesson));
+            return Ok(Pass::open(ticket, seen, service.pods(), None).teaching(lesson));
         };
         let permit = match queue.dispatcher.acquire(Queue::acquire(candidate)).await? {
             Ok(permit) => permit,

@@ -134,6 +134,16 @@ pub enum GatewayError {
         /// The methods that there are, as the header `Allow` names them.
         allowed: &'static str,
     },
+    /// No request of that name is remembered.
+    #[error(
+        "no request {id:?} is among the last {kept} that have ended: it runs still, or is older, or never came"
+    )]
+    UnknownRequest {
+        /// The name asked for.
+        id: String,
+        /// How many are remembered.
+        kept: usize,
+    },
     /// An estimate that is no number: cannot come from a real request.
     #[error(transparent)]
     Tokens(#[from] InvalidTokens),
@@ -174,6 +184,36 @@ impl GatewayError {
             Self::PodTimeout(_) => "pod_timeout",
             Self::NotFound { .. } => "not_found",
             Self::WrongMethod { .. } => "method_not_allowed",
+            Self::UnknownRequest { .. } => "request_not_found",
+        }
+    }
+
+    /// Whether its message tells of the gateway and its pods, and so may be remembered: those about the body or the headers
+    /// may show what stands in them.
+    pub(crate) const fn is_about_the_gateway(&self) -> bool {
+        match self {
+            Self::Request(_) | Self::BrokenBody(_) | Self::Policy(_) => false,
+            Self::LongUser
+            | Self::ManyUsers
+            | Self::Unauthorized { .. }
+            | Self::NoAdminKey
+            | Self::RateLimited { .. }
+            | Self::ManyConnections { .. }
+            | Self::LongHead { .. }
+            | Self::TooLarge { .. }
+            | Self::TooSlow { .. }
+            | Self::UnknownModel { .. }
+            | Self::NoPods
+            | Self::QueueFull { .. }
+            | Self::QueueTimeout { .. }
+            | Self::Ending
+            | Self::PodFailed(_)
+            | Self::PodTimeout(_)
+            | Self::BrokenOff
+            | Self::NotFound { .. }
+            | Self::WrongMethod { .. }
+            | Self::UnknownRequest { .. }
+            | Self::Tokens(_) => true,
         }
     }
 
@@ -296,7 +336,9 @@ impl ResponseError for GatewayError {
             Self::LongHead { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::UnknownModel { .. } | Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::UnknownModel { .. } | Self::NotFound { .. } | Self::UnknownRequest { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
                 StatusCode::TOO_MANY_REQUESTS

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use vtc_actor::TrackerHandle;
-use vtc_core::{Clock, Policy, PreciseClock, Router};
+use vtc_core::{Clock, Policy, PreciseClock, Router, ScoringConfig};
 
 use crate::admin::Admin;
 use crate::admission::Admission;
@@ -15,8 +15,10 @@ use crate::estimate::Estimators;
 use crate::fleet::FleetCell;
 use crate::headers::ROUTING_STRATEGY;
 use crate::identity::{self, Identity, Rules};
+use crate::live::Live;
 use crate::metrics;
 use crate::quota::Quotas;
+use crate::record::Record;
 use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
 use crate::tenant::Tenants;
 
@@ -37,6 +39,11 @@ pub struct Gateway {
     tenants: Arc<Tenants>,
     quotas: Arc<Quotas>,
     admin: Admin,
+    record: Arc<Record>,
+    live: Live,
+    /// Whether virtual counters count weighted tokens.
+    counts_tokens: bool,
+    scoring: ScoringConfig,
     metrics: PrometheusHandle,
 }
 
@@ -66,6 +73,10 @@ impl Gateway {
             tenants: Arc::new(settings.tenants.clone()),
             quotas: Arc::new(quotas),
             admin: settings.admin.clone(),
+            record: Arc::new(Record::new(clock, settings.record.requests)),
+            live: Live::new(),
+            counts_tokens: settings.queue.as_ref().is_some_and(|queue| queue.counts_tokens),
+            scoring: settings.vtc.scoring,
             metrics,
         }
     }
@@ -155,6 +166,27 @@ impl Gateway {
     #[must_use]
     pub const fn admin(&self) -> &Admin {
         &self.admin
+    }
+
+    /// What became of requests, and who was served what.
+    #[must_use]
+    pub const fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    /// Where watchers wait.
+    pub(crate) const fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Whether virtual counters count weighted tokens.
+    pub(crate) const fn counts_tokens(&self) -> bool {
+        self.counts_tokens
+    }
+
+    /// The weights of `vtc-basic`'s score.
+    pub(crate) const fn scoring(&self) -> ScoringConfig {
+        self.scoring
     }
 
     pub(crate) const fn limits(&self) -> Limits {

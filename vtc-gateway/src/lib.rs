@@ -41,14 +41,17 @@ pub mod gateway;
 mod head;
 pub mod headers;
 pub mod identity;
+pub mod live;
 mod lock;
 pub mod metrics;
 #[cfg(test)]
 mod mutations;
+mod page;
 mod pass;
 mod passed;
 mod proxy;
 pub mod quota;
+pub mod record;
 pub mod request;
 pub mod server;
 pub mod settings;

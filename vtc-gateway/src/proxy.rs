@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -23,6 +24,7 @@ use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_po
 use crate::identity::Identity;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
+use crate::record::Trail;
 use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
@@ -43,6 +45,7 @@ struct Passage<'a> {
     generation: GenerationRequest<'a>,
     estimate: Estimate,
     bytes: usize,
+    trail: &'a Rc<Trail>,
 }
 
 /// A request whose pod has answered, or begun to.
@@ -62,10 +65,13 @@ pub async fn generate(
     upstream: Data<Upstream>,
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
-    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id).await;
+    let trail = Rc::new(gateway.record().begin(endpoint.path(), &request_id));
+    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &trail).await;
     let mut response = outcome.unwrap_or_else(|error| {
         tracing::debug!(request_id = ?request_id, code = error.code(), "refused");
-        error.response(Shape::of(endpoint))
+        let response = error.response(Shape::of(endpoint));
+        trail.refused(&error, response.status());
+        response
     });
     metrics::request(endpoint.path(), response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, request_id);
@@ -79,6 +85,7 @@ async fn serve(
     gateway: &Gateway,
     upstream: &Upstream,
     request_id: &HeaderValue,
+    trail: &Rc<Trail>,
 ) -> Result<HttpResponse, GatewayError> {
     head::check(client, gateway.limits().header_bytes)?;
     let identity = gateway.identify(client)?;
@@ -87,6 +94,7 @@ async fn serve(
     let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
     let model = generation.model.as_deref().map(|name| gateway.aliases().resolve(name).unwrap_or(name));
     let estimate = Estimate::of(&generation, gateway.estimators().of(model));
+    trail.asked(identity.source, model, policy.name(), estimate);
     let bytes = body.len();
     let may_name_user = gateway.identity().sub_users && generation.is_json();
     let sub_user = if may_name_user { identity::sub_user(&body)? } else { None };
@@ -101,6 +109,7 @@ async fn serve(
         generation,
         estimate,
         bytes,
+        trail,
     };
     passage.go().await
 }
@@ -125,6 +134,8 @@ impl Passage<'_> {
         let fleet = self.gateway.fleet().load();
         let account = &*self.identity.account;
         let terms = self.gateway.tenants().of(account);
+        self.trail.enters(account, terms.weight);
+        let tells = explain::is_wanted(self.client.headers());
         let candidate = Candidate {
             service: self.service(&fleet, terms)?,
             policy: self.policy,
@@ -132,14 +143,17 @@ impl Passage<'_> {
             weight: terms.weight,
             estimate: self.estimate,
             bytes: self.bytes,
-            explain: explain::is_wanted(self.client.headers()),
+            explain: tells || self.gateway.record().counts_those_ahead(),
         };
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
         let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
+        self.trail.admitted(&pass, self.gateway.router(), self.gateway.scoring());
+        let pass = pass.recorded(self.trail);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
+        self.trail.answered(answer.status);
         tracing::debug!(
             request_id = ?self.request_id,
             pod = pass.pod().name(),
@@ -155,7 +169,7 @@ impl Passage<'_> {
         // A pod's name is checked to be fit for a header when it is configured.
         response.insert_header((TARGET_POD, pass.pod().name()));
         standing.tell(&mut response);
-        if candidate.explain {
+        if tells {
             explain::tell(&pass, self.policy.name(), &mut response);
         }
         Ok(match answer.body {
@@ -236,6 +250,7 @@ impl Passage<'_> {
                 Err(failure) => failure,
             };
             tracing::warn!(pod = pass.pod().name(), %failure, "a pod failed before it answered");
+            pass.note_failure(&failure);
             if matches!(failure, UpstreamError::TooLong { .. }) {
                 // The work was done. Nobody knows how much it was, so the estimate stays.
                 pass.pod_answered(true);

@@ -137,6 +137,7 @@ impl MeteredStream {
     fn fail(&mut self) {
         let Some(pass) = self.pass.take() else { return };
         tracing::warn!(pod = pass.pod().name(), "a pod ended its stream with an error");
+        pass.note_failure(&"it ended its stream with an error");
         pass.close();
     }
 
@@ -156,6 +157,7 @@ impl MeteredStream {
 
     fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &UpstreamError) {
         tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its stream");
+        pass.note_failure(reason);
         pass.pod_failed(false);
         pass.close();
         let error = match reason {

@@ -63,6 +63,8 @@ pub enum CostSetting {
 pub struct Queue {
     /// How the dispatcher works.
     pub dispatcher: DispatcherConfig,
+    /// Whether virtual counters count weighted tokens, all of them.
+    pub counts_tokens: bool,
 }
 
 /// What stands for no queue.
@@ -125,7 +127,8 @@ impl QueueSetting {
             ..DispatcherConfig::default()
         };
         dispatcher.validate().map_err(in_table)?;
-        Ok(Queue { dispatcher })
+        let counts_tokens = self.cost == CostSetting::Linear;
+        Ok(Queue { dispatcher, counts_tokens })
     }
 }
 
