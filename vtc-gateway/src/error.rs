@@ -1,14 +1,17 @@
 //! What a client gets when it cannot get an answer: a status, OpenAI's error body, and when to come back.
 
+mod shape;
+
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::{Value, json};
+use bytes::Bytes;
 use vtc_actor::{HandleError, Refusal};
 use vtc_core::{InvalidTokens, RouteError, UnknownPolicy};
 
+pub use self::shape::{Shape, Told};
 use crate::identity::LONGEST_NAME;
 use crate::quota::Standing;
 use crate::request::RequestError;
@@ -110,6 +113,9 @@ pub enum GatewayError {
     /// The pod takes longer than it may, and nothing of its answer has gone to the client.
     #[error("the pod was given up: {0}")]
     PodTimeout(String),
+    /// The pod ended a stream before its last event.
+    #[error("the pod broke off its answer")]
+    BrokenOff,
     /// There is nothing at this path, or not by this method.
     #[error("there is nothing at {method} {path}")]
     NotFound {
@@ -151,12 +157,6 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// OpenAI's error body.
-#[must_use]
-pub fn openai_error(message: &str, kind: &str, code: &str, param: Option<&str>) -> Value {
-    json!({ "error": { "message": message, "type": kind, "code": code, "param": param } })
-}
-
 // === impl GatewayError ===
 
 impl GatewayError {
@@ -180,7 +180,7 @@ impl GatewayError {
             Self::QueueFull { .. } => "queue_full",
             Self::QueueTimeout { .. } => "queue_timeout",
             Self::Ending => "gateway_ending",
-            Self::PodFailed(_) => "pod_failed",
+            Self::PodFailed(_) | Self::BrokenOff => "pod_failed",
             Self::PodTimeout(_) => "pod_timeout",
             Self::NotFound { .. } => "not_found",
             Self::WrongMethod { .. } => "method_not_allowed",
@@ -209,6 +209,7 @@ impl GatewayError {
             | Self::Ending
             | Self::PodFailed(_)
             | Self::PodTimeout(_)
+            | Self::BrokenOff
             | Self::NotFound { .. }
             | Self::WrongMethod { .. }
             | Self::UnknownRequest { .. }
@@ -235,7 +236,7 @@ impl GatewayError {
                 "rate_limit_error"
             }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => "server_error",
-            Self::PodFailed(_) | Self::PodTimeout(_) => "server_error",
+            Self::PodFailed(_) | Self::PodTimeout(_) | Self::BrokenOff => "server_error",
             _ => "invalid_request_error",
         }
     }
@@ -249,6 +250,41 @@ impl GatewayError {
             | Self::RateLimited { retry_after, .. } => Some(whole_seconds(*retry_after)),
             _ => None,
         }
+    }
+
+    /// The reply to a client of an API of that shape.
+    #[must_use]
+    pub fn response(&self, shape: Shape) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        match self {
+            Self::Unauthorized { .. } => {
+                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::RateLimited { standing, .. } => standing.tell(&mut response),
+            Self::WrongMethod { allowed, .. } => {
+                response.insert_header((ALLOW, *allowed));
+            }
+            _ => {}
+        }
+        if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
+            // What is left of the body is not read: the connection cannot carry another request.
+            response.force_close();
+        }
+        response.json(shape.body(&self.told(&self.to_string())))
+    }
+
+    /// The end of a stream that had begun, for clients of an API of that shape.
+    #[must_use]
+    pub fn event(&self, shape: Shape) -> Bytes {
+        shape.event(&self.told(&self.to_string()))
+    }
+
+    fn told<'a>(&'a self, message: &'a str) -> Told<'a> {
+        let (status, kind, code) = (self.status_code(), self.kind(), self.code());
+        Told { status, message, kind, code, param: self.param() }
     }
 }
 
@@ -308,31 +344,13 @@ impl ResponseError for GatewayError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
-            Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
+            Self::PodFailed(_) | Self::BrokenOff => StatusCode::BAD_GATEWAY,
             Self::PodTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        if let Some(seconds) = self.retry_after() {
-            response.insert_header((RETRY_AFTER, seconds));
-        }
-        match self {
-            Self::Unauthorized { .. } => {
-                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
-            }
-            Self::RateLimited { standing, .. } => standing.tell(&mut response),
-            Self::WrongMethod { allowed, .. } => {
-                response.insert_header((ALLOW, *allowed));
-            }
-            _ => {}
-        }
-        if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
-            // What is left of the body is not read: the connection cannot carry another request.
-            response.force_close();
-        }
-        response.json(openai_error(&self.to_string(), self.kind(), self.code(), self.param()))
+        self.response(Shape::OpenAi)
     }
 }
 
@@ -381,9 +399,5 @@ mod tests {
             assert_eq!(told, [429, 503].contains(&status), "{error}");
         }
         assert_eq!(unknown.to_string(), "the model \"gpt-9\" does not exist here; there are: a, b");
-        assert_eq!(
-            openai_error("m", "t", "c", None).to_string(),
-            r#"{"error":{"code":"c","message":"m","param":null,"type":"t"}}"#
-        );
     }
 }

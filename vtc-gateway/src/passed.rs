@@ -71,6 +71,7 @@ impl<B> PassedStream<B> {
     fn break_off(&mut self, reason: &dyn Display) -> Error {
         if let Some(pass) = self.pass.take() {
             tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its answer");
+            pass.pod_failed(false);
             pass.note_failure(&reason);
             pass.close();
         }

@@ -8,7 +8,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use vtc_core::Policy;
 
 use crate::admission::Candidate;
 use crate::dialect::Dialect;
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
 use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
@@ -69,7 +69,7 @@ pub async fn generate(
     let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &trail).await;
     let mut response = outcome.unwrap_or_else(|error| {
         tracing::debug!(request_id = ?request_id, code = error.code(), "refused");
-        let response = error.error_response();
+        let response = error.response(Shape::of(endpoint));
         trail.refused(&error, response.status());
         response
     });
@@ -323,7 +323,7 @@ impl Passage<'_> {
         pass: Pass,
     ) -> HttpResponse {
         let view = ClientView::new(&self.generation, dialect);
-        let events = MeteredStream::new(events, view, self.generation.n, self.estimate, pass);
+        let events = MeteredStream::new(events, view, &self.generation, self.estimate, pass);
         self.streaming(response, events)
     }
 

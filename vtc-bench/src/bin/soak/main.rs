@@ -52,7 +52,7 @@ use self::plan::Plan;
 /// How many users ask.
 const USERS: u64 = 50;
 /// How many streams are open when the gateway is told to end.
-const ACROSS: u64 = 40;
+const ACROSS: u64 = 12;
 /// How long what is left may take to end.
 const ENDING: Duration = Duration::from_secs(20);
 
