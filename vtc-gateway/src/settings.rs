@@ -4,12 +4,15 @@ mod admin;
 mod discovery;
 mod endpoints;
 mod estimate;
+#[cfg(test)]
+mod example;
 mod health;
 mod identity;
 mod models;
 mod pod;
 mod pod_tls;
 mod queue;
+mod reload;
 mod secret;
 mod tenant;
 #[cfg(test)]
@@ -32,6 +35,7 @@ pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
+pub use self::reload::ReloadSetting;
 pub use self::secret::Secret;
 pub use self::tenant::{TenantDefaults, TenantSetting};
 use crate::admin::Admin;
@@ -80,6 +84,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long streams may go on after SIGTERM.
     pub grace: Duration,
+    /// When the settings are read again.
+    pub reload: ReloadSetting,
 }
 
 /// What a client may send, and how long.
@@ -179,6 +185,8 @@ pub struct SettingsFile {
     pub limits: Limits,
     /// How pods are spoken to.
     pub upstream: UpstreamSettings,
+    /// When all this is read again.
+    pub reload: ReloadSetting,
 }
 
 /// What is wrong with the settings; the gateway does not start.
@@ -217,6 +225,7 @@ impl Settings {
             vtc.overridden_by(|name| env(name).filter(|_| !(has_policy && name == "ROUTING_ALGORITHM")))?;
         file.limits.check()?;
         file.upstream.check()?;
+        file.reload.check()?;
         let pods = pod::checked(file.pods)?;
         let weights = file.queue.weights.clone();
         let (identity, tenants) = identity::read(file.identity, file.tenants, file.tenant_defaults, weights)?;
@@ -256,6 +265,7 @@ impl Settings {
             upstream: file.upstream,
             workers: file.workers.unwrap_or(0),
             grace: file.grace.unwrap_or(Duration::from_secs(30)),
+            reload: file.reload,
         })
     }
 }

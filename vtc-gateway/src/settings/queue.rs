@@ -63,6 +63,10 @@ pub enum CostSetting {
 pub struct Queue {
     /// How the dispatcher works.
     pub dispatcher: DispatcherConfig,
+    /// What its cost was made of.
+    pub cost: CostSetting,
+    /// What an input token counts that the pod found in its cache.
+    pub cached_input: f64,
 }
 
 /// What stands for no queue.
@@ -125,7 +129,7 @@ impl QueueSetting {
             ..DispatcherConfig::default()
         };
         dispatcher.validate().map_err(in_table)?;
-        Ok(Queue { dispatcher })
+        Ok(Queue { dispatcher, cost: self.cost, cached_input: self.cached_input })
     }
 }
 
