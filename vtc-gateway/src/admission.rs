@@ -49,7 +49,7 @@ pub(crate) struct Candidate<'a> {
     pub(crate) bytes: usize,
     /// How long it may wait; `None`: as long as was said at the start.
     pub(crate) longest_wait: Option<Duration>,
-    /// Whether its client wants to know how it went.
+    /// Whether somebody wants to know how it went.
     pub(crate) explain: bool,
 }
 
@@ -93,11 +93,11 @@ impl Admission {
             if let Some(probe) = service.claim() {
                 let pod = PodTable::new([Arc::clone(probe.pod())]);
                 let ticket = self.router.route_among(&pod, policy, &request)?;
-                return Ok(Pass::open(ticket, service.pods(), Some(probe)).teaching(lesson));
+                return Ok(Pass::open(ticket, pod, service.pods(), Some(probe)).teaching(lesson));
             }
             let seen = service.seen(self.router.tracker().clock().now(), fastrand::f64);
             let ticket = self.router.route_among(&seen, policy, &request)?;
-            return Ok(Pass::open(ticket, service.pods(), None).teaching(lesson));
+            return Ok(Pass::open(ticket, seen, service.pods(), None).teaching(lesson));
         };
         let permit = match queue.dispatcher.acquire(Queue::acquire(candidate)).await? {
             Ok(permit) => permit,

@@ -27,6 +27,8 @@ pub enum Command {
     Check(ServeArgs),
     /// Try it without pods: the gateway, three simulated pods, and what to type.
     Demo(DemoArgs),
+    /// Tell what became of a request, and why: asks a running gateway.
+    Explain(ExplainArgs),
     /// Make a new API key: prints the key, which is nowhere else, and the line that lets the gateway recognise it.
     #[command(after_help = KEY_HELP)]
     Key,
@@ -112,6 +114,20 @@ pub struct DemoArgs {
     /// End after so many seconds of traffic, and say what came of it.
     #[arg(long, value_name = "N", requires = "traffic")]
     pub seconds: Option<usize>,
+}
+
+/// Flags of the explanation.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The request's name, as its answer says it in the header `request-id`.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The gateway.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub gateway: String,
+    /// The variable of the environment that holds the admin's key, if the gateway wants one.
+    #[arg(long, value_name = "VAR")]
+    pub admin_key_env: Option<String>,
 }
 
 // === impl ServeArgs ===

@@ -6,14 +6,16 @@ use actix_web::http::header::HeaderMap;
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use vtc_actor::TrackerHandle;
-use vtc_core::{Clock, Policy, PreciseClock, Router};
+use vtc_core::{Clock, Policy, PreciseClock, Router, ScoringConfig};
 
 use crate::admission::Admission;
 use crate::configuration::Configuration;
 use crate::error::GatewayError;
 use crate::fleet::{FleetCell, OrderError};
 use crate::headers::ROUTING_STRATEGY;
+use crate::live::Live;
 use crate::quota::Quotas;
+use crate::record::Record;
 use crate::reload::{Fixed, ReloadError, Reloads};
 use crate::settings::Settings;
 
@@ -29,6 +31,11 @@ pub struct Gateway {
     reloads: Reloads,
     max_pod_load: f64,
     quotas: Arc<Quotas>,
+    record: Arc<Record>,
+    live: Live,
+    /// Whether virtual counters count weighted tokens.
+    counts_tokens: bool,
+    scoring: ScoringConfig,
     metrics: PrometheusHandle,
 }
 
@@ -53,6 +60,10 @@ impl Gateway {
             reloads: Reloads::new(),
             max_pod_load: settings.vtc.scoring.max_pod_load,
             quotas: Arc::new(quotas),
+            record: Arc::new(Record::new(clock, settings.record.requests)),
+            live: Live::new(),
+            counts_tokens: settings.queue.as_ref().is_some_and(|queue| queue.counts_tokens),
+            scoring: settings.vtc.scoring,
             metrics,
         }
     }
@@ -120,6 +131,27 @@ impl Gateway {
     #[must_use]
     pub fn quotas(&self) -> &Arc<Quotas> {
         &self.quotas
+    }
+
+    /// What became of requests, and who was served what.
+    #[must_use]
+    pub const fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    /// Where watchers wait.
+    pub(crate) const fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Whether virtual counters count weighted tokens.
+    pub(crate) const fn counts_tokens(&self) -> bool {
+        self.counts_tokens
+    }
+
+    /// The weights of `vtc-basic`'s score.
+    pub(crate) const fn scoring(&self) -> ScoringConfig {
+        self.scoring
     }
 
     /// Running requests at which a pod counts as fully loaded.

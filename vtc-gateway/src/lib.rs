@@ -43,15 +43,18 @@ pub mod gateway;
 mod head;
 pub mod headers;
 pub mod identity;
+pub mod live;
 mod lock;
 pub mod metrics;
 #[cfg(test)]
 mod mutations;
 pub mod outline;
+mod page;
 mod pass;
 mod passed;
 mod proxy;
 pub mod quota;
+pub mod record;
 pub mod reload;
 pub mod request;
 pub mod server;

@@ -9,7 +9,7 @@ use vtc_gateway::cli::{Cli, Command};
 use vtc_gateway::identity::key::{self, KeyHash};
 use vtc_gateway::outline::Outline;
 use vtc_gateway::reload::{Reading, Reloader};
-use vtc_gateway::{demo, server};
+use vtc_gateway::{demo, explain, server};
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
@@ -39,6 +39,7 @@ fn main() -> anyhow::Result<()> {
                 Ok(())
             }
             Command::Demo(args) => demo::run(&args).await,
+            Command::Explain(args) => explain::terminal::run(&args).await,
             Command::Key => {
                 let key = key::fresh().context("the system has no randomness to give")?;
                 println!("{key}\nkey_sha256 = \"{}\"", KeyHash::of(key.as_bytes()));

@@ -72,6 +72,7 @@ impl<B> PassedStream<B> {
         if let Some(pass) = self.pass.take() {
             tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its answer");
             pass.pod_failed(false);
+            pass.note_failure(&reason);
             pass.close();
         }
         ErrorBadGateway("the pod broke off its answer")

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use vtc_core::Policy;
 use crate::admission::Candidate;
 use crate::configuration::Configuration;
 use crate::dialect::Dialect;
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
 use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
@@ -24,6 +25,7 @@ use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_po
 use crate::identity::Identity;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
+use crate::record::Trail;
 use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
@@ -45,6 +47,7 @@ struct Passage<'a> {
     generation: GenerationRequest<'a>,
     estimate: Estimate,
     bytes: usize,
+    trail: &'a Rc<Trail>,
 }
 
 /// A request whose pod has answered, or begun to.
@@ -64,10 +67,13 @@ pub async fn generate(
     upstream: Data<Upstream>,
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
-    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id).await;
+    let trail = Rc::new(gateway.record().begin(endpoint.path(), &request_id));
+    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &trail).await;
     let mut response = outcome.unwrap_or_else(|error| {
         tracing::debug!(request_id = ?request_id, code = error.code(), "refused");
-        error.error_response()
+        let response = error.response(Shape::of(endpoint));
+        trail.refused(&error, response.status());
+        response
     });
     metrics::request(endpoint.path(), response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, request_id);
@@ -81,6 +87,7 @@ async fn serve(
     gateway: &Gateway,
     upstream: &Upstream,
     request_id: &HeaderValue,
+    trail: &Rc<Trail>,
 ) -> Result<HttpResponse, GatewayError> {
     let configuration = &*gateway.configuration();
     let upstream = &upstream.with(&configuration.manners);
@@ -91,6 +98,7 @@ async fn serve(
     let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
     let model = generation.model.as_deref().map(|name| configuration.aliases.resolve(name).unwrap_or(name));
     let estimate = Estimate::of(&generation, configuration.estimators.of(model));
+    trail.asked(identity.source, model, policy.name(), estimate);
     let bytes = body.len();
     let may_name_user = configuration.identity.sub_users && generation.is_json();
     let sub_user = if may_name_user { identity::sub_user(&body)? } else { None };
@@ -106,6 +114,7 @@ async fn serve(
         generation,
         estimate,
         bytes,
+        trail,
     };
     passage.go().await
 }
@@ -130,6 +139,8 @@ impl Passage<'_> {
         let fleet = self.gateway.fleet().load();
         let account = &*self.identity.account;
         let terms = self.configuration.tenants.of(account);
+        self.trail.enters(account, terms.weight);
+        let tells = explain::is_wanted(self.client.headers());
         let candidate = Candidate {
             service: self.service(&fleet, terms)?,
             policy: self.policy,
@@ -138,14 +149,17 @@ impl Passage<'_> {
             estimate: self.estimate,
             bytes: self.bytes,
             longest_wait: self.configuration.longest_wait,
-            explain: explain::is_wanted(self.client.headers()),
+            explain: tells || self.gateway.record().counts_those_ahead(),
         };
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
         let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
+        self.trail.admitted(&pass, self.gateway.router(), self.gateway.scoring());
+        let pass = pass.recorded(self.trail);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
+        self.trail.answered(answer.status);
         tracing::debug!(
             request_id = ?self.request_id,
             pod = pass.pod().name(),
@@ -161,7 +175,7 @@ impl Passage<'_> {
         // A pod's name is checked to be fit for a header when it is configured.
         response.insert_header((TARGET_POD, pass.pod().name()));
         standing.tell(&mut response);
-        if candidate.explain {
+        if tells {
             explain::tell(&pass, self.policy.name(), &mut response);
         }
         Ok(match answer.body {
@@ -242,6 +256,7 @@ impl Passage<'_> {
                 Err(failure) => failure,
             };
             tracing::warn!(pod = pass.pod().name(), %failure, "a pod failed before it answered");
+            pass.note_failure(&failure);
             if matches!(failure, UpstreamError::TooLong { .. }) {
                 // The work was done. Nobody knows how much it was, so the estimate stays.
                 pass.pod_answered(true);
@@ -315,7 +330,7 @@ impl Passage<'_> {
         pass: Pass,
     ) -> HttpResponse {
         let view = ClientView::new(&self.generation, dialect);
-        let events = MeteredStream::new(events, view, self.generation.n, self.estimate, pass);
+        let events = MeteredStream::new(events, view, &self.generation, self.estimate, pass);
         self.streaming(response, events)
     }
 

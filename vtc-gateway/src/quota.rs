@@ -110,7 +110,8 @@ impl Quotas {
         let old = self.limits.swap(Arc::clone(&new));
         // Between these two a request may be counted by the new limit for what was taken by the old one.
         let now = self.clock.now().as_nanos();
-        let rates: [(&Arrivals, fn(&Limits) -> Option<&Rate>); 2] = [
+        type OfLimits = fn(&Limits) -> Option<&Rate>;
+        let rates: [(&Arrivals, OfLimits); 2] = [
             (&self.requests, |limits| limits.requests.as_ref()),
             (&self.tokens, |limits| limits.tokens.as_ref()),
         ];

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::{Condition, from_fn};
@@ -19,10 +20,11 @@ use crate::connections::Connections;
 use crate::fleet::{FleetCell, Poller};
 use crate::gateway::Gateway;
 use crate::quota::Quotas;
+use crate::record::Record;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
-use crate::{admin, connections, metrics, proxy, status};
+use crate::{admin, connections, live, metrics, page, proxy, record, status};
 
 /// A gateway that listens. It serves once [`Serving::server`] is polled.
 pub struct Serving {
@@ -65,12 +67,12 @@ impl fmt::Debug for Serving {
 }
 
 /// How long a client may take to send the head of its request.
-const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection of a client is kept.
-const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(75);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Whoever has been idle for a minute has nothing to be remembered.
-const SHRINK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const SHRINK_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts everything but the serving itself: listens, asks every pod once, starts the periodic duties. Needs a
 /// running actix system.
@@ -137,11 +139,14 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let mut poller = Poller::new(settings, fleet, news, admission, manners);
     poller.begin(&upstream).await.map_err(StartError::Pods)?;
     actix_web::rt::spawn(poller.run(upstream));
-    actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas())));
+    let window = gateway.router().tracker().config().span();
+    actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas()), Arc::clone(gateway.record()), window));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
         move || metrics.run_upkeep()
     }));
+
+    actix_web::rt::spawn(live::run(gateway.clone()));
 
     let server = server.run();
     Ok(Serving { address, handle: server.handle(), server, gateway })
@@ -153,10 +158,12 @@ fn available_workers() -> usize {
 }
 
 /// Forgets accounts that are idle, again and again; runs until it is dropped.
-async fn keep_shrunk(quotas: Arc<Quotas>) {
+async fn keep_shrunk(quotas: Arc<Quotas>, record: Arc<Record>, window: Duration) {
     loop {
         tokio::time::sleep(SHRINK_EVERY).await;
         quotas.shrink();
+        // Whoever has tokens in the window is shown with them.
+        record.shrink(window.max(SHRINK_EVERY));
     }
 }
 
@@ -167,7 +174,12 @@ fn routes(config: &mut web::ServiceConfig) {
             config.service(resource.default_service(web::to(|it| status::wrong_method(it, "POST"))));
         }
     }
+    for (path, text) in page::SCRIPTS {
+        config.service(looked(path, look().to(async move || page::script(text))));
+    }
     config
+        .service(looked("/", look().to(page::index)))
+        .service(looked(page::STYLE, look().to(page::style)))
         .service(looked("/v1/models", look().to(status::models)))
         .service(looked("/v1/models/{model:.+}", look().to(status::model)))
         .service(looked("/healthz", look().to(status::healthz)))
@@ -184,6 +196,9 @@ fn routes(config: &mut web::ServiceConfig) {
                 .route("/pods/{pod}/undrain", web::post().to(orders::undrain))
                 .service(looked("/config", look().to(status::config)))
                 .service(looked("/queues", look().to(status::queues)))
+                .service(looked("/live", web::get().to(live::live)))
+                .service(looked("/requests", look().to(record::routes::requests)))
+                .service(looked("/explain/{id:.+}", look().to(record::routes::explain)))
                 .default_service(web::to(status::nothing)),
         );
     config.route("/v1/{rest:.*}", work(web::route().guard(guard::fn_guard(is_for_pods)), Endpoint::Other));

@@ -12,6 +12,7 @@ mod models;
 mod pod;
 mod pod_tls;
 mod queue;
+mod record;
 mod reload;
 mod secret;
 mod tenant;
@@ -35,6 +36,7 @@ pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
+pub use self::record::RecordSetting;
 pub use self::reload::ReloadSetting;
 pub use self::secret::Secret;
 pub use self::tenant::{TenantDefaults, TenantSetting};
@@ -74,6 +76,8 @@ pub struct Settings {
     pub estimators: Estimators,
     /// How long answers are guessed to be, where there is no queue.
     pub output: OutputSetting,
+    /// How much is remembered of requests.
+    pub record: RecordSetting,
     /// What a client may send, and how long.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -181,6 +185,8 @@ pub struct SettingsFile {
     pub models: ModelsSetting,
     /// How the cost of requests is guessed.
     pub estimate: EstimateSetting,
+    /// How much is remembered of requests.
+    pub record: RecordSetting,
     /// What a client may send.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -224,6 +230,7 @@ impl Settings {
         let vtc =
             vtc.overridden_by(|name| env(name).filter(|_| !(has_policy && name == "ROUTING_ALGORITHM")))?;
         file.limits.check()?;
+        file.record.check()?;
         file.upstream.check()?;
         file.reload.check()?;
         let pods = pod::checked(file.pods)?;
@@ -260,6 +267,7 @@ impl Settings {
             tenants,
             admin: file.admin.read()?,
             vtc,
+            record: file.record,
             limits: file.limits,
             pod_tls: file.upstream.tls.read()?,
             upstream: file.upstream,

@@ -76,7 +76,7 @@ fn fields(of: &Table) -> Option<BTreeSet<String>> {
 fn paths(table: &Table, path: &[String], all: &mut Vec<Vec<String>>) {
     all.push(path.to_vec());
     for (key, value) in table {
-        let below = [path, &[key.clone()]].concat();
+        let below = [path, std::slice::from_ref(key)].concat();
         match value {
             Value::Table(table) => paths(table, &below, all),
             Value::Array(list) => {

@@ -67,6 +67,8 @@ pub struct Queue {
     pub cost: CostSetting,
     /// What an input token counts that the pod found in its cache.
     pub cached_input: f64,
+    /// Whether virtual counters count weighted tokens, all of them.
+    pub counts_tokens: bool,
 }
 
 /// What stands for no queue.
@@ -129,7 +131,8 @@ impl QueueSetting {
             ..DispatcherConfig::default()
         };
         dispatcher.validate().map_err(in_table)?;
-        Ok(Queue { dispatcher, cost: self.cost, cached_input: self.cached_input })
+        let counts_tokens = self.cost == CostSetting::Linear;
+        Ok(Queue { dispatcher, cost: self.cost, cached_input: self.cached_input, counts_tokens })
     }
 }
 
