@@ -40,6 +40,9 @@ cargo test --workspace --all-features
 # Each benchmark once, so that none rots.
 cargo test -p vtc-bench --benches
 
+step "what is deployed: alerts, dashboard, unit"
+vtc-gateway/deploy/check.sh
+
 step "stress: random operations from all threads, then the laws"
 stress() { cargo run --quiet --release -p vtc-bench --bin stress -- "$@"; }
 stress --threads 2 --seconds 2

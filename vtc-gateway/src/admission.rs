@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Arbiter;
 use vtc_actor::dispatcher::{DispatcherSnapshot, PodReport};
@@ -46,6 +47,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) estimate: Estimate,
     /// How long its body is, which is kept while it waits.
     pub(crate) bytes: usize,
+    /// How long it may wait; `None`: as long as was said at the start.
+    pub(crate) longest_wait: Option<Duration>,
     /// Whether somebody wants to know how it went.
     pub(crate) explain: bool,
 }
@@ -164,7 +167,7 @@ impl fmt::Debug for Admission {
 
 impl Queue {
     fn acquire(candidate: &Candidate<'_>) -> Acquire {
-        let Candidate { service, policy, user, weight, estimate, bytes, explain } = candidate;
+        let Candidate { service, policy, user, weight, estimate, bytes, longest_wait, explain } = candidate;
         Acquire {
             pool: Arc::clone(service.name()),
             user: Some((*user).into()),
@@ -174,7 +177,7 @@ impl Queue {
             output_tokens: estimate.output_tokens.ceil() as u64,
             max_output: estimate.most_output.map(|most| most.ceil() as u64),
             bytes: *bytes as u64,
-            longest_wait: None,
+            longest_wait: *longest_wait,
             policy: Some(policy.name().into()),
             explain: *explain,
         }

@@ -7,6 +7,8 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use vtc_gateway::cli::{Cli, Command};
 use vtc_gateway::identity::key::{self, KeyHash};
+use vtc_gateway::outline::Outline;
+use vtc_gateway::reload::{Reading, Reloader};
 use vtc_gateway::{demo, explain, server};
 
 fn main() -> anyhow::Result<()> {
@@ -23,10 +25,18 @@ fn main() -> anyhow::Result<()> {
     actix_web::rt::System::new().block_on(async {
         match cli.command {
             Command::Serve(args) => {
-                let settings = args.settings()?;
-                let serving = server::start(&settings).await?;
+                let reading = Reading::of(&args)?;
+                let serving = server::start(&reading.settings).await?;
+                if args.config.is_some() {
+                    let reloader = Reloader::new(args, reading, serving.gateway.clone());
+                    actix_web::rt::spawn(reloader.context("cannot listen for SIGHUP")?.run());
+                }
                 println!("listening on http://{}", serving.address);
                 serving.server.await.context("the server failed")
+            }
+            Command::Check(args) => {
+                print!("{}", Outline::of(&args)?);
+                Ok(())
             }
             Command::Demo(args) => demo::run(&args).await,
             Command::Explain(args) => explain::terminal::run(&args).await,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use vtc_core::Policy;
 
 use crate::admission::Candidate;
+use crate::configuration::Configuration;
 use crate::dialect::Dialect;
 use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
@@ -36,6 +37,7 @@ use crate::{body, explain, head, identity, metrics};
 /// A request under way: what was decided about it.
 struct Passage<'a> {
     gateway: &'a Gateway,
+    configuration: &'a Configuration,
     upstream: &'a Upstream,
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
@@ -87,19 +89,22 @@ async fn serve(
     request_id: &HeaderValue,
     trail: &Rc<Trail>,
 ) -> Result<HttpResponse, GatewayError> {
-    head::check(client, gateway.limits().header_bytes)?;
-    let identity = gateway.identify(client)?;
+    let configuration = &*gateway.configuration();
+    let upstream = &upstream.with(&configuration.manners);
+    head::check(client, configuration.limits.header_bytes)?;
+    let identity = configuration.identify(client)?;
     let policy = gateway.policy(client.headers())?;
-    let body = body::read(client, payload, gateway.limits()).await?;
+    let body = body::read(client, payload, configuration.limits).await?;
     let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
-    let model = generation.model.as_deref().map(|name| gateway.aliases().resolve(name).unwrap_or(name));
-    let estimate = Estimate::of(&generation, gateway.estimators().of(model));
+    let model = generation.model.as_deref().map(|name| configuration.aliases.resolve(name).unwrap_or(name));
+    let estimate = Estimate::of(&generation, configuration.estimators.of(model));
     trail.asked(identity.source, model, policy.name(), estimate);
     let bytes = body.len();
-    let may_name_user = gateway.identity().sub_users && generation.is_json();
+    let may_name_user = configuration.identity.sub_users && generation.is_json();
     let sub_user = if may_name_user { identity::sub_user(&body)? } else { None };
     let passage = Passage {
         gateway,
+        configuration,
         upstream,
         client,
         request_id,
@@ -133,7 +138,7 @@ impl Passage<'_> {
         let begun = Instant::now();
         let fleet = self.gateway.fleet().load();
         let account = &*self.identity.account;
-        let terms = self.gateway.tenants().of(account);
+        let terms = self.configuration.tenants.of(account);
         self.trail.enters(account, terms.weight);
         let tells = explain::is_wanted(self.client.headers());
         let candidate = Candidate {
@@ -143,6 +148,7 @@ impl Passage<'_> {
             weight: terms.weight,
             estimate: self.estimate,
             bytes: self.bytes,
+            longest_wait: self.configuration.longest_wait,
             explain: tells || self.gateway.record().counts_those_ahead(),
         };
         let quotas = self.gateway.quotas();
@@ -197,7 +203,7 @@ impl Passage<'_> {
                 Some(_) => Err(RequestError::NO_MODEL.into()),
             };
         };
-        let aliases = self.gateway.aliases();
+        let aliases = &self.configuration.aliases;
         let model = aliases.resolve(name).unwrap_or(name);
         let service = if terms.allows(name) { fleet.serving(model) } else { terms.serving(fleet, model) };
         service.map_err(|error| match error {
@@ -237,7 +243,7 @@ impl Passage<'_> {
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
+        let headers = to_pod(self.client.headers(), self.request_id, &self.configuration.identity);
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         self.gateway.fleet().count_request();
@@ -270,7 +276,7 @@ impl Passage<'_> {
                 return Err(GatewayError::PodFailed(failure.to_string()));
             }
             let has_other = self.gateway.admission().move_on(&mut pass, candidate).await;
-            if !has_other || attempt >= self.gateway.retries() {
+            if !has_other || attempt >= self.configuration.retries {
                 pass.void();
                 let is_hopeless = !has_other && all_are_away;
                 let failed = || GatewayError::PodFailed(failure.to_string());
@@ -302,7 +308,8 @@ impl Passage<'_> {
         if let Some(key) = &backend.authorization {
             headers.to_mut().insert(AUTHORIZATION, key.clone());
         }
-        let alias = self.generation.model.as_deref().and_then(|name| self.gateway.aliases().resolve(name));
+        let alias =
+            self.generation.model.as_deref().and_then(|name| self.configuration.aliases.resolve(name));
         let body: Bytes = self.generation.to_pod(dialect, alias);
         let path = self.path();
         let question = Question {

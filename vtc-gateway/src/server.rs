@@ -96,16 +96,16 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
         Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
 
     settings.estimators.load();
-    let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
+    let manners = Arc::clone(&gateway.configuration().manners);
     let per_client = settings.limits.connections_per_client;
     let counts_connections = per_client.is_some();
     let connections = Connections::new(per_client.unwrap_or(usize::MAX), &settings.identity.proxies);
     let app = {
-        let gateway = gateway.clone();
+        let (gateway, manners) = (gateway.clone(), Arc::clone(&manners));
         move || {
             App::new()
                 .app_data(gateway.clone())
-                .app_data(Data::new(Upstream::new(&upstream_settings, &pod_tls)))
+                .app_data(Data::new(Upstream::new(Arc::clone(&manners))))
                 .wrap(Condition::new(counts_connections, from_fn(connections::guard)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
@@ -135,8 +135,8 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let server = server.bind(settings.listen).map_err(listen)?;
     let address = server.addrs().first().copied().unwrap_or(settings.listen);
 
-    let upstream = Rc::new(Upstream::new(&settings.upstream, &settings.pod_tls));
-    let mut poller = Poller::new(settings, fleet, news, admission);
+    let upstream = Rc::new(Upstream::new(Arc::clone(&manners)));
+    let mut poller = Poller::new(settings, fleet, news, admission, manners);
     poller.begin(&upstream).await.map_err(StartError::Pods)?;
     actix_web::rt::spawn(poller.run(upstream));
     let window = gateway.router().tracker().config().span();
@@ -194,6 +194,7 @@ fn routes(config: &mut web::ServiceConfig) {
                 .route("/pods/{pod}", web::delete().to(orders::remove))
                 .route("/pods/{pod}/drain", web::post().to(orders::drain))
                 .route("/pods/{pod}/undrain", web::post().to(orders::undrain))
+                .service(looked("/config", look().to(status::config)))
                 .service(looked("/queues", look().to(status::queues)))
                 .service(looked("/live", web::get().to(live::live)))
                 .service(looked("/requests", look().to(record::routes::requests)))
@@ -219,7 +220,8 @@ fn work(route: Route, endpoint: Endpoint) -> Route {
 /// Whether a path that the gateway does not know goes to a pod as it is. One that climbs out of `/v1/` would not stay
 /// what it is.
 fn is_for_pods(context: &guard::GuardContext<'_>) -> bool {
-    let passes = context.app_data::<Data<Gateway>>().is_some_and(|it| it.endpoints().pass_unknown);
+    let passes =
+        context.app_data::<Data<Gateway>>().is_some_and(|it| it.configuration().endpoints.pass_unknown);
     passes && !climbs(context.head().uri.path())
 }
 

@@ -4,6 +4,8 @@ mod admin;
 mod discovery;
 mod endpoints;
 mod estimate;
+#[cfg(test)]
+mod example;
 mod health;
 mod identity;
 mod models;
@@ -11,6 +13,7 @@ mod pod;
 mod pod_tls;
 mod queue;
 mod record;
+mod reload;
 mod secret;
 mod tenant;
 #[cfg(test)]
@@ -34,6 +37,7 @@ pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub use self::record::RecordSetting;
+pub use self::reload::ReloadSetting;
 pub use self::secret::Secret;
 pub use self::tenant::{TenantDefaults, TenantSetting};
 use crate::admin::Admin;
@@ -84,6 +88,8 @@ pub struct Settings {
     pub workers: usize,
     /// How long streams may go on after SIGTERM.
     pub grace: Duration,
+    /// When the settings are read again.
+    pub reload: ReloadSetting,
 }
 
 /// What a client may send, and how long.
@@ -185,6 +191,8 @@ pub struct SettingsFile {
     pub limits: Limits,
     /// How pods are spoken to.
     pub upstream: UpstreamSettings,
+    /// When all this is read again.
+    pub reload: ReloadSetting,
 }
 
 /// What is wrong with the settings; the gateway does not start.
@@ -224,6 +232,7 @@ impl Settings {
         file.limits.check()?;
         file.record.check()?;
         file.upstream.check()?;
+        file.reload.check()?;
         let pods = pod::checked(file.pods)?;
         let weights = file.queue.weights.clone();
         let (identity, tenants) = identity::read(file.identity, file.tenants, file.tenant_defaults, weights)?;
@@ -264,6 +273,7 @@ impl Settings {
             upstream: file.upstream,
             workers: file.workers.unwrap_or(0),
             grace: file.grace.unwrap_or(Duration::from_secs(30)),
+            reload: file.reload,
         })
     }
 }

@@ -63,6 +63,10 @@ pub enum CostSetting {
 pub struct Queue {
     /// How the dispatcher works.
     pub dispatcher: DispatcherConfig,
+    /// What its cost was made of.
+    pub cost: CostSetting,
+    /// What an input token counts that the pod found in its cache.
+    pub cached_input: f64,
     /// Whether virtual counters count weighted tokens, all of them.
     pub counts_tokens: bool,
 }
@@ -128,7 +132,7 @@ impl QueueSetting {
         };
         dispatcher.validate().map_err(in_table)?;
         let counts_tokens = self.cost == CostSetting::Linear;
-        Ok(Queue { dispatcher, counts_tokens })
+        Ok(Queue { dispatcher, cost: self.cost, cached_input: self.cached_input, counts_tokens })
     }
 }
 

@@ -55,8 +55,17 @@ impl Binary {
 
     /// Sends it SIGTERM.
     pub async fn terminate(&self) {
+        self.send("-TERM").await;
+    }
+
+    /// Sends it SIGHUP.
+    pub async fn hang_up(&self) {
+        self.send("-HUP").await;
+    }
+
+    async fn send(&self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
-        let sent = soon(Command::new("kill").args(["-TERM", &id]).status()).await.unwrap();
+        let sent = soon(Command::new("kill").args([signal, &id]).status()).await.unwrap();
         assert!(sent.success());
     }
 
