@@ -155,7 +155,7 @@ impl Passage<'_> {
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
         let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
-        self.trail.admitted(&pass, self.gateway.router(), self.gateway.scoring());
+        self.trail.admitted(&pass, candidate.explain, self.gateway.router(), self.gateway.scoring());
         let pass = pass.recorded(self.trail);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());

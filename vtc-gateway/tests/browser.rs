@@ -1,6 +1,5 @@
 //! The dashboard in a real browser, before the real binary: `tests/browser/setup.sh` installs what it needs, and without it
 //! this fails. Screenshots are left in `target/browser/pictures`.
-#![expect(clippy::expect_used, reason = "a test")]
 
 use std::path::Path;
 use std::process::Command;

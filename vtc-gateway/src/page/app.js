@@ -55,7 +55,7 @@ const charts = {
   waiting: chart("chart-waiting", { title: "Queue length", unit: "requests" }),
   wait: chart("chart-wait", { title: "Wait in the queue, last minute", unit: "seconds" }),
   first: chart("chart-first", { title: "Time to first token, last minute", unit: "seconds" }),
-  counters: chart("chart-counters", { title: "Virtual counters, above the least", unit: "weighted tokens / weight" }),
+  counters: chart("chart-counters", { title: "Virtual counters, above the least shown", unit: "weighted tokens / weight" }),
   gap: chart("chart-gap", { title: "Gap of those who wait, and its bound", unit: "weighted tokens / weight" }),
   jain: chart("chart-jain", { title: "Fairness: Jain's index, 1 is equal", unit: "index, 0 to 1", top: 1 }),
 };
@@ -78,6 +78,19 @@ const userTable = new Table(by("user-table"), "Users, those with the most servic
   number("First token", "99 %", (row) => row.first_token?.[1] ?? null, (row) => seconds(row.first_token?.[1])),
 ], { sort: { index: 1, down: true }, empty: "No user has tokens in the window." });
 
+/** What goes on, in a sentence. */
+function summary({ users, totals, pods }, queue) {
+  if (pods.every((pod) => pod.health === "away")) return "No pod answers.";
+  const [first] = [...users].sort((a, b) => b.service - a.service);
+  if (!first || totals.service <= 0) return totals.in_flight > 0 ? `${totals.in_flight} requests are in flight; no tokens flow.` : "Nobody asks for anything.";
+  const share = `${first.user} gets ${percent(Math.min(1, first.service / totals.service))} of the service now`;
+  if (!queue || totals.waiting === 0) return `${share}; nobody waits.`;
+  const waiters = users.filter((user) => user.waiting > 0);
+  if (waiters.length === 1) return `${share}; all ${totals.waiting} requests that wait are of ${waiters[0].user}, and nobody else waits.`;
+  const equal = queue.jain >= 0.9 ? "about equal shares" : "unequal shares";
+  return `${share}; ${totals.waiting} requests of ${waiters.length} users wait, who have had ${equal} in the window.`;
+}
+
 function overview(snapshot) {
   const { totals, queues, others, pods } = snapshot;
   const times = history.map((one) => one.time);
@@ -96,6 +109,7 @@ function overview(snapshot) {
     ["Users", whole(totals.users), "served", `in the last ${seconds(totals.window)}`],
     ["Pods", `${ready}`, `of ${pods.length} ready`, `${pods.reduce((sum, pod) => sum + pod.running, 0)} requests on them`],
   ]);
+  by("summary").textContent = summary(snapshot, worst);
   by("weights").textContent = `one read counts ${short(totals.weights[0])}, one written ${short(totals.weights[1])}`;
   const troubles = by("troubles");
   troubles.hidden = snapshot.troubles.length === 0;
@@ -128,11 +142,10 @@ function overview(snapshot) {
     name: ["median", "99 %"][at], color: ["--c0", "--c4"][at], values: value((one) => one.totals.first_token?.[at] ?? null),
   })));
   const counted = first.filter(({ name }) => history.some((one) => one.users.get(name)?.counter !== null));
-  charts.counters.show(times, queues.length === 0 ? [] : counted.map(({ name, color }) => ({
-    name, color, values: value((one) => {
-      const counter = one.users.get(name)?.counter ?? null;
-      return counter === null ? null : counter - one.least;
-    }),
+  const counters = counted.map(({ name, color }) => ({ name, color, values: value((one) => one.users.get(name)?.counter ?? null) }));
+  const floor = Math.min(...counters.flatMap(({ values }) => values.filter((counter) => counter !== null)));
+  charts.counters.show(times, queues.length === 0 ? [] : counters.map((one) => ({
+    ...one, values: one.values.map((counter) => (counter === null ? null : counter - floor)),
   })), note);
   const bound = value((one) => of(busiest, one)?.bound ?? null);
   charts.gap.show(times, worst ? [
@@ -156,7 +169,7 @@ function meter(name, value, parts) {
   });
   return make("div", { className: "meter" },
     make("div", {}, make("span", { textContent: name }), make("span", { className: "muted", textContent: value })),
-    make("div", { className: "bar", ariaHidden: "true" }, ...spans));
+    parts.length > 0 ? make("div", { className: "bar", ariaHidden: "true" }, ...spans) : null);
 }
 
 function showPods(pods) {
@@ -312,7 +325,7 @@ function take(snapshot) {
   const { time, totals, queues } = snapshot;
   for (const one of history) one.whole = null;
   history.push({
-    time, started, totals, queues, least: least(snapshot.users), users: new Map(snapshot.users.map((user) => [user.user, user])), whole: snapshot,
+    time, started, totals, queues, users: new Map(snapshot.users.map((user) => [user.user, user])), whole: snapshot,
   });
   while (history.length > 0 && time - history[0].time > SPAN * 1000) history.shift();
   // A clock that was set back would leave times that are still to come.
@@ -370,6 +383,8 @@ window.addEventListener("hashchange", () => {
   render();
   readRequests();
   if (chosen() !== null) by("main").focus();
+  // What was hidden could not be gone to.
+  else if (location.hash.length > 1) by(location.hash.slice(1))?.scrollIntoView();
 });
 setInterval(readRequests, 2000);
 showRequests();

@@ -1,12 +1,12 @@
 // Charts over the last minutes, drawn by hand: time to the right, labelled axes with their units.
 
-/** How far back they go, in seconds. */
+/** How far back they go at most, in seconds; at first a minute. */
 export const SPAN = 180;
 /** Between two snapshots that are further apart nothing was seen, in milliseconds. */
 const GAP = 4000;
 const LEFT = 48;
 const BOTTOM = 20;
-const TOP = 20;
+const TOP = 24;
 const RIGHT = 10;
 
 /** An element with these properties and children. */
@@ -62,11 +62,17 @@ export class Chart {
     this.draw();
   }
 
+  /** How far back it goes now, in milliseconds. */
+  span() {
+    const seen = (this.times.at(-1) ?? 0) - (this.times[0] ?? 0);
+    return seen > 60_000 ? SPAN * 1000 : 60_000;
+  }
+
   point(x) {
     this.at = null;
     if (x !== null && this.times.length > 0) {
       const wide = this.canvas.clientWidth - LEFT - RIGHT;
-      const time = this.times.at(-1) - SPAN * 1000 * (1 - (x - LEFT) / wide);
+      const time = this.times.at(-1) - this.span() * (1 - (x - LEFT) / wide);
       const distance = (index) => Math.abs(this.times[index] - time);
       this.at = this.times.reduce((best, _, index) => (distance(index) < distance(best) ? index : best), 0);
     }
@@ -90,7 +96,7 @@ export class Chart {
     const most = Math.max(0, ...stacks.flat().filter((value) => value !== null));
     const top = options.top ?? (most > 0 ? most * 1.05 : 1);
     const now = times.at(-1) ?? 0;
-    const x = (time) => LEFT + (wide - LEFT - RIGHT) * (1 - (now - time) / (SPAN * 1000));
+    const x = (time) => LEFT + (wide - LEFT - RIGHT) * (1 - (now - time) / this.span());
     const y = (value) => high - BOTTOM - (high - BOTTOM - TOP) * Math.min(value / top, 1);
     this.axes(pen, { wide, high, top, x, y, now });
     pen.save();
@@ -125,9 +131,11 @@ export class Chart {
       pen.fillText(short(Number(value.toPrecision(6))), LEFT - 6, level);
     }
     pen.textBaseline = "bottom";
-    for (let minute = 0; minute * 60 <= SPAN; minute += 1) {
-      pen.textAlign = minute === 0 ? "right" : minute * 60 === SPAN ? "left" : "center";
-      pen.fillText(minute === 0 ? "now" : `−${minute} min`, x(now - minute * 60000), high - 2);
+    const span = this.span();
+    const [part, name] = span > 60_000 ? [60_000, (time) => `−${time / 60_000} min`] : [20_000, (time) => `−${time / 1000} s`];
+    for (let ago = 0; ago <= span; ago += part) {
+      pen.textAlign = ago === 0 ? "right" : ago === span ? "left" : "center";
+      pen.fillText(ago === 0 ? "now" : name(ago), x(now - ago), high - 2);
     }
   }
 

@@ -57,8 +57,11 @@ pub struct Turn {
     pub discipline: &'static str,
     /// How long it waited.
     pub waited: Duration,
-    /// How many users were to go before its own when it came, if that was counted.
+    /// How many users were to go before its own when it came. `None`: that was not counted, or its user had as much running
+    /// as it may.
     pub ahead: Option<usize>,
+    /// Whether it was counted.
+    pub counted: bool,
     /// Its user's virtual counter when its turn came.
     pub counter: f64,
     /// The output that was charged to the counter in advance.

@@ -220,7 +220,7 @@ impl<'a> Story<'a> {
         }
         if let Some(turn) = &d.turn {
             words.push(format!(
-                "It waited {:.3} s in the queue {}: {}. Its user's virtual counter was {}, the least of those who waited.",
+                "It waited {:.3} s in the queue {}: {}. Its user's virtual counter was {} then.",
                 turn.waited.as_secs_f64(),
                 turn.discipline,
                 ahead(turn),
@@ -343,6 +343,7 @@ fn ahead(turn: &Turn) -> String {
         Some(0) => "nobody was to go before its user".to_owned(),
         Some(1) => "1 user was to go before its own".to_owned(),
         Some(ahead) => format!("{ahead} users were to go before its own"),
+        None if turn.counted => "its user had as much running as one may".to_owned(),
         None => "how many users were before its own was not counted".to_owned(),
     }
 }

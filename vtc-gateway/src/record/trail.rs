@@ -75,8 +75,8 @@ impl Trail {
         });
     }
 
-    /// Its turn has come. Looks at what was decided from, now.
-    pub(crate) fn admitted(&self, pass: &Pass, router: &Router, scoring: ScoringConfig) {
+    /// Its turn has come. Looks at what was decided from, now. `counted`: whether those before it were.
+    pub(crate) fn admitted(&self, pass: &Pass, counted: bool, router: &Router, scoring: ScoringConfig) {
         let grant = pass.grant();
         if let Some(grant) = grant {
             let now = self.record.now();
@@ -88,7 +88,7 @@ impl Trail {
         let reserved = pass.reserved();
         self.note(|notes| {
             let decision = &mut notes.decision;
-            decision.turn = grant.map(Turn::from);
+            decision.turn = grant.map(|grant| Turn::of(grant, counted));
             decision.reserved = reserved;
             if self.record.room > 0 {
                 let tracker = router.tracker();
@@ -202,12 +202,13 @@ impl Notes {
 
 // === impl Turn ===
 
-impl From<&Grant> for Turn {
-    fn from(grant: &Grant) -> Self {
+impl Turn {
+    fn of(grant: &Grant, counted: bool) -> Self {
         Self {
             discipline: grant.discipline,
             waited: grant.waited,
             ahead: grant.ahead,
+            counted,
             counter: grant.counter.as_f64(),
             prepaid: grant.prepaid,
         }
