@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{PodSetting, Settings, SettingsFile};
+use crate::settings::{LogFormat, PodSetting, Settings, SettingsFile};
 
 /// Shares pods of large language models fairly among many users: an OpenAI-compatible gateway.
 #[derive(Debug, Parser)]
@@ -47,6 +47,12 @@ pub struct ServeArgs {
     /// With a queue: the most requests that run on a pod, as many as it has slots.
     #[arg(long, value_name = "N")]
     pub pod_max_running: Option<usize>,
+    /// How the log looks [default: text].
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// From which level on it logs: error, warn, info, debug or trace; RUST_LOG goes before it [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
     /// A TOML file with these and all other settings.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -98,6 +104,8 @@ impl ServeArgs {
         file.listen = self.listen.or(file.listen);
         file.policy = self.policy.or(file.policy);
         file.put_pods(self.pods);
+        file.log.format = self.log_format.unwrap_or(file.log.format);
+        file.log.level = self.log_level.unwrap_or(file.log.level);
         if let Some(queue) = self.queue {
             file.queue.discipline = queue;
         }

@@ -1,6 +1,6 @@
 //! What all workers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -17,6 +17,7 @@ use crate::headers::ROUTING_STRATEGY;
 use crate::identity::{self, Identity, Rules};
 use crate::metrics;
 use crate::quota::Quotas;
+use crate::record::Recorder;
 use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
 use crate::tenant::Tenants;
 
@@ -38,6 +39,9 @@ pub struct Gateway {
     quotas: Arc<Quotas>,
     admin: Admin,
     metrics: PrometheusHandle,
+    recorder: Recorder,
+    /// Set once it has been told to end.
+    ending: OnceLock<()>,
 }
 
 // === impl Gateway ===
@@ -49,6 +53,7 @@ impl Gateway {
         admission: Arc<Admission>,
         fleet: Arc<FleetCell>,
         metrics: PrometheusHandle,
+        recorder: Recorder,
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(PreciseClock::new());
         let quotas = Quotas::new(&settings.tenants, settings.identity.sub_user_max_in_flight, &clock);
@@ -67,6 +72,8 @@ impl Gateway {
             quotas: Arc::new(quotas),
             admin: settings.admin.clone(),
             metrics,
+            recorder,
+            ending: OnceLock::new(),
         }
     }
 
@@ -155,6 +162,21 @@ impl Gateway {
     #[must_use]
     pub const fn admin(&self) -> &Admin {
         &self.admin
+    }
+
+    /// From now on it tells load balancers to send no more.
+    pub(crate) fn begin_ending(&self) {
+        // A second time changes nothing.
+        let _ = self.ending.set(());
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get().is_some()
+    }
+
+    /// What is told of requests.
+    pub(crate) const fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     pub(crate) const fn limits(&self) -> Limits {

@@ -1,34 +1,27 @@
 //! The gateway's binary.
 
-use std::io::IsTerminal;
-
 use anyhow::Context;
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 use vtc_gateway::cli::{Cli, Command};
 use vtc_gateway::identity::key::{self, KeyHash};
-use vtc_gateway::{demo, server};
+use vtc_gateway::settings::LogSetting;
+use vtc_gateway::{demo, ending, logging, server};
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
-    let stderr = std::io::stderr;
-    // Colours are for eyes, not for files.
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(stderr().is_terminal())
-        .with_writer(stderr)
-        .init();
     actix_web::rt::System::new().block_on(async {
         match cli.command {
             Command::Serve(args) => {
                 let settings = args.settings()?;
+                logging::begin(&settings.log);
                 let serving = server::start(&settings).await?;
-                println!("listening on http://{}", serving.address);
-                serving.server.await.context("the server failed")
+                println!("listening on {}", serving.url());
+                ending::serve(serving, settings.shutdown.delay).await.context("the server failed")
             }
-            Command::Demo(args) => demo::run(&args).await,
+            Command::Demo(args) => {
+                logging::begin(&LogSetting::default());
+                demo::run(&args).await
+            }
             Command::Key => {
                 let key = key::fresh().context("the system has no randomness to give")?;
                 println!("{key}\nkey_sha256 = \"{}\"", KeyHash::of(key.as_bytes()));

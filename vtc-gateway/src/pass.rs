@@ -1,5 +1,6 @@
 //! What a request holds that may go: its place on a pod, and who pays for it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use vtc_actor::Permit;
@@ -9,6 +10,7 @@ use vtc_core::{Pod, PodTable, Ticket, Usage};
 use crate::estimate::Lesson;
 use crate::fleet::{Probe, Vitals};
 use crate::quota::Stay;
+use crate::record::Record;
 
 /// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
 /// charges what was delivered.
@@ -19,6 +21,8 @@ pub(crate) struct Pass {
     stay: Option<Stay>,
     /// Who is told how the pod does, once it has been asked.
     vitals: Option<Arc<Vitals>>,
+    /// What is told of it.
+    record: Option<Rc<Record>>,
 }
 
 enum Kind {
@@ -51,7 +55,7 @@ impl Pass {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, stay: None, vitals: None }
+        Self { kind, stay: None, vitals: None, record: None }
     }
 
     /// The same, within its account's limits.
@@ -60,6 +64,33 @@ impl Pass {
             stay.begin();
         }
         Self { stay, ..self }
+    }
+
+    /// The same, and this tells what becomes of it.
+    pub(crate) fn recorded(self, record: &Rc<Record>) -> Self {
+        Self { record: Some(Rc::clone(record)), ..self }
+    }
+
+    /// What is told of it.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_deref()
+    }
+
+    /// It ends with an error of that code.
+    pub(crate) fn failed(&self, code: &'static str) {
+        if let Some(record) = &self.record {
+            record.failed(code);
+        }
+    }
+
+    /// It has ended, well unless it was said before that it has not.
+    fn ended(&self, usage: Option<Usage>) {
+        if let Some(record) = &self.record {
+            if let Some(usage) = usage {
+                record.cost(usage);
+            }
+            record.ended();
+        }
     }
 
     /// Its account's limits learn what it has cost.
@@ -126,6 +157,9 @@ impl Pass {
     /// So much has flowed so far, input and output. Never lowers what was said before.
     pub(crate) fn progress(&self, input_tokens: u64, output_tokens: u64) {
         self.cost(input_tokens, output_tokens);
+        if let Some(record) = &self.record {
+            record.cost(Usage { input: input_tokens, cached: 0, output: output_tokens });
+        }
         match &self.kind {
             Kind::Open { ticket, .. } => {
                 // An error would mean a number that is not finite; these are whole numbers.
@@ -138,6 +172,7 @@ impl Pass {
     /// The request has ended and cost that much.
     pub(crate) fn settle(self, usage: Usage) {
         self.cost(usage.input, usage.output);
+        self.ended(Some(usage));
         match self.kind {
             Kind::Open { ticket, lesson, .. } => {
                 if let Some(lesson) = lesson {
@@ -152,6 +187,7 @@ impl Pass {
 
     /// The request has ended, and nobody said what it cost: what was delivered, or else what was estimated.
     pub(crate) fn close(self) {
+        self.ended(None);
         match self.kind {
             Kind::Open { ticket, .. } => {
                 ticket.close();
@@ -163,6 +199,7 @@ impl Pass {
     /// The request was not served: it costs nothing.
     pub(crate) fn void(self) {
         self.cost(0, 0);
+        self.ended(None);
         match self.kind {
             Kind::Open { ticket, .. } => {
                 let _ = ticket.settle(0.0, 0.0);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -23,6 +24,7 @@ use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_po
 use crate::identity::Identity;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
+use crate::record::Record;
 use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
@@ -37,6 +39,7 @@ struct Passage<'a> {
     upstream: &'a Upstream,
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
+    record: &'a Rc<Record>,
     policy: &'a dyn Policy,
     identity: Identity<'a>,
     sub_user: Option<Cow<'a, str>>,
@@ -62,11 +65,19 @@ pub async fn generate(
     upstream: Data<Upstream>,
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
-    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id).await;
+    let record = gateway.recorder().begin(endpoint, &client, &request_id);
+    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &record).await;
     let mut response = outcome.unwrap_or_else(|error| {
-        tracing::debug!(request_id = ?request_id, code = error.code(), "refused");
+        tracing::debug!(
+            request_id = record.id(),
+            trace_id = record.trace_id(),
+            code = error.code(),
+            "refused"
+        );
+        record.failed(error.code());
         error.error_response()
     });
+    record.replied(response.status());
     metrics::request(endpoint.path(), response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, request_id);
     response
@@ -79,6 +90,7 @@ async fn serve(
     gateway: &Gateway,
     upstream: &Upstream,
     request_id: &HeaderValue,
+    record: &Rc<Record>,
 ) -> Result<HttpResponse, GatewayError> {
     head::check(client, gateway.limits().header_bytes)?;
     let identity = gateway.identify(client)?;
@@ -95,6 +107,7 @@ async fn serve(
         upstream,
         client,
         request_id,
+        record,
         policy,
         identity,
         sub_user,
@@ -137,11 +150,15 @@ impl Passage<'_> {
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
-        let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
+        self.record.waits(account, self.generation.model.as_deref(), self.policy.name());
+        let pass = self.gateway.admission().admit(&candidate).await?.within(stay).recorded(self.record);
+        self.record.goes(pass.grant().map(|grant| grant.waited));
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
+        self.record.answered(pass.pod().name());
         tracing::debug!(
-            request_id = ?self.request_id,
+            request_id = self.record.id(),
+            trace_id = self.record.trace_id(),
             pod = pass.pod().name(),
             policy = self.policy.name(),
             status = answer.status.as_u16(),
@@ -223,7 +240,8 @@ impl Passage<'_> {
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
+        let mut headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
+        self.record.asks(&mut headers);
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         self.gateway.fleet().count_request();
@@ -235,7 +253,13 @@ impl Passage<'_> {
                 }
                 Err(failure) => failure,
             };
-            tracing::warn!(pod = pass.pod().name(), %failure, "a pod failed before it answered");
+            tracing::warn!(
+                request_id = self.record.id(),
+                trace_id = self.record.trace_id(),
+                pod = pass.pod().name(),
+                %failure,
+                "a pod failed before it answered"
+            );
             if matches!(failure, UpstreamError::TooLong { .. }) {
                 // The work was done. Nobody knows how much it was, so the estimate stays.
                 pass.pod_answered(true);

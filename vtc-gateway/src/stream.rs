@@ -11,6 +11,7 @@ use futures_util::Stream;
 use crate::error::openai_error;
 use crate::estimate::Estimate;
 use crate::pass::Pass;
+use crate::record::Record;
 use crate::settlement::settle;
 use crate::sse::{self, Piece, SseSplitter};
 use crate::upstream::{PodBody, UpstreamError};
@@ -125,7 +126,10 @@ impl MeteredStream {
     /// The pod itself says that it has failed: what was delivered is charged, and the client knows already.
     fn fail(&mut self) {
         let Some(pass) = self.pass.take() else { return };
-        tracing::warn!(pod = pass.pod().name(), "a pod ended its stream with an error");
+        let request_id = pass.record().map(Record::id);
+        let trace_id = pass.record().and_then(Record::trace_id);
+        tracing::warn!(request_id, trace_id, pod = pass.pod().name(), "a pod ended its stream with an error");
+        pass.failed("pod_failed");
         pass.close();
     }
 
@@ -144,13 +148,17 @@ impl MeteredStream {
     }
 
     fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &UpstreamError) {
-        tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its stream");
-        pass.pod_failed(false);
-        pass.close();
         let (message, code) = match reason {
             UpstreamError::TimedOut(message) => (format!("the pod was given up: {message}"), "pod_timeout"),
             _ => ("the pod broke off its answer".to_owned(), "pod_failed"),
         };
+        let request_id = pass.record().map(Record::id);
+        let trace_id = pass.record().and_then(Record::trace_id);
+        let pod = pass.pod().name();
+        tracing::warn!(request_id, trace_id, pod, %reason, "a pod broke off its stream");
+        pass.failed(code);
+        pass.pod_failed(false);
+        pass.close();
         let error = openai_error(&message, "server_error", code, None);
         // The blank line before it ends an event that came in part.
         self.ready.extend(rest.map(|part| [&part[..], b"\n\n"].concat().into()));
