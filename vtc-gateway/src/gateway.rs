@@ -15,9 +15,9 @@ use crate::estimate::Estimators;
 use crate::fleet::FleetCell;
 use crate::headers::ROUTING_STRATEGY;
 use crate::identity::{self, Identity, Rules};
+use crate::journal::Journal;
 use crate::metrics;
 use crate::quota::Quotas;
-use crate::record::Recorder;
 use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
 use crate::tenant::Tenants;
 
@@ -39,7 +39,7 @@ pub struct Gateway {
     quotas: Arc<Quotas>,
     admin: Admin,
     metrics: PrometheusHandle,
-    recorder: Recorder,
+    journal: Journal,
     /// Set once it has been told to end.
     ending: OnceLock<()>,
 }
@@ -53,7 +53,7 @@ impl Gateway {
         admission: Arc<Admission>,
         fleet: Arc<FleetCell>,
         metrics: PrometheusHandle,
-        recorder: Recorder,
+        journal: Journal,
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(PreciseClock::new());
         let quotas = Quotas::new(&settings.tenants, settings.identity.sub_user_max_in_flight, &clock);
@@ -72,7 +72,7 @@ impl Gateway {
             quotas: Arc::new(quotas),
             admin: settings.admin.clone(),
             metrics,
-            recorder,
+            journal,
             ending: OnceLock::new(),
         }
     }
@@ -175,8 +175,8 @@ impl Gateway {
     }
 
     /// What is told of requests.
-    pub(crate) const fn recorder(&self) -> &Recorder {
-        &self.recorder
+    pub(crate) const fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     pub(crate) const fn limits(&self) -> Limits {

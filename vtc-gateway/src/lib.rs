@@ -43,6 +43,7 @@ pub mod gateway;
 mod head;
 pub mod headers;
 pub mod identity;
+mod journal;
 mod lock;
 pub mod logging;
 pub mod metrics;
@@ -52,7 +53,7 @@ mod pass;
 mod passed;
 mod proxy;
 pub mod quota;
-mod record;
+
 pub mod request;
 pub mod server;
 pub mod settings;

@@ -9,8 +9,8 @@ use vtc_core::{Pod, PodTable, Ticket, Usage};
 
 use crate::estimate::Lesson;
 use crate::fleet::{Probe, Vitals};
+use crate::journal::Entry;
 use crate::quota::Stay;
-use crate::record::Record;
 
 /// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
 /// charges what was delivered.
@@ -22,7 +22,7 @@ pub(crate) struct Pass {
     /// Who is told how the pod does, once it has been asked.
     vitals: Option<Arc<Vitals>>,
     /// What is told of it.
-    record: Option<Rc<Record>>,
+    entry: Option<Rc<Entry>>,
 }
 
 enum Kind {
@@ -55,7 +55,7 @@ impl Pass {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, stay: None, vitals: None, record: None }
+        Self { kind, stay: None, vitals: None, entry: None }
     }
 
     /// The same, within its account's limits.
@@ -67,29 +67,29 @@ impl Pass {
     }
 
     /// The same, and this tells what becomes of it.
-    pub(crate) fn recorded(self, record: &Rc<Record>) -> Self {
-        Self { record: Some(Rc::clone(record)), ..self }
+    pub(crate) fn entered(self, entry: &Rc<Entry>) -> Self {
+        Self { entry: Some(Rc::clone(entry)), ..self }
     }
 
     /// What is told of it.
-    pub(crate) fn record(&self) -> Option<&Record> {
-        self.record.as_deref()
+    pub(crate) fn entry(&self) -> Option<&Entry> {
+        self.entry.as_deref()
     }
 
     /// It ends with an error of that code.
     pub(crate) fn failed(&self, code: &'static str) {
-        if let Some(record) = &self.record {
-            record.failed(code);
+        if let Some(entry) = &self.entry {
+            entry.failed(code);
         }
     }
 
     /// It has ended, well unless it was said before that it has not.
     fn ended(&self, usage: Option<Usage>) {
-        if let Some(record) = &self.record {
+        if let Some(entry) = &self.entry {
             if let Some(usage) = usage {
-                record.cost(usage);
+                entry.cost(usage);
             }
-            record.ended();
+            entry.ended();
         }
     }
 
@@ -157,8 +157,8 @@ impl Pass {
     /// So much has flowed so far, input and output. Never lowers what was said before.
     pub(crate) fn progress(&self, input_tokens: u64, output_tokens: u64) {
         self.cost(input_tokens, output_tokens);
-        if let Some(record) = &self.record {
-            record.cost(Usage { input: input_tokens, cached: 0, output: output_tokens });
+        if let Some(entry) = &self.entry {
+            entry.cost(Usage { input: input_tokens, cached: 0, output: output_tokens });
         }
         match &self.kind {
             Kind::Open { ticket, .. } => {

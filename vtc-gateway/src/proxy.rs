@@ -22,9 +22,9 @@ use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
 use crate::identity::Identity;
+use crate::journal::Entry;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
-use crate::record::Record;
 use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
@@ -39,7 +39,7 @@ struct Passage<'a> {
     upstream: &'a Upstream,
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
-    record: &'a Rc<Record>,
+    entry: &'a Rc<Entry>,
     policy: &'a dyn Policy,
     identity: Identity<'a>,
     sub_user: Option<Cow<'a, str>>,
@@ -65,19 +65,14 @@ pub async fn generate(
     upstream: Data<Upstream>,
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
-    let record = gateway.recorder().begin(endpoint, &client, &request_id);
-    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &record).await;
+    let entry = gateway.journal().begin(endpoint, &client, &request_id);
+    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &entry).await;
     let mut response = outcome.unwrap_or_else(|error| {
-        tracing::debug!(
-            request_id = record.id(),
-            trace_id = record.trace_id(),
-            code = error.code(),
-            "refused"
-        );
-        record.failed(error.code());
+        tracing::debug!(request_id = entry.id(), trace_id = entry.trace_id(), code = error.code(), "refused");
+        entry.failed(error.code());
         error.error_response()
     });
-    record.replied(response.status());
+    entry.replied(response.status());
     metrics::request(endpoint.path(), response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, request_id);
     response
@@ -90,7 +85,7 @@ async fn serve(
     gateway: &Gateway,
     upstream: &Upstream,
     request_id: &HeaderValue,
-    record: &Rc<Record>,
+    entry: &Rc<Entry>,
 ) -> Result<HttpResponse, GatewayError> {
     head::check(client, gateway.limits().header_bytes)?;
     let identity = gateway.identify(client)?;
@@ -107,7 +102,7 @@ async fn serve(
         upstream,
         client,
         request_id,
-        record,
+        entry,
         policy,
         identity,
         sub_user,
@@ -150,15 +145,15 @@ impl Passage<'_> {
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
-        self.record.waits(account, self.generation.model.as_deref(), self.policy.name());
-        let pass = self.gateway.admission().admit(&candidate).await?.within(stay).recorded(self.record);
-        self.record.goes(pass.grant().map(|grant| grant.waited));
+        self.entry.waits(account, self.generation.model.as_deref(), self.policy.name());
+        let pass = self.gateway.admission().admit(&candidate).await?.within(stay).entered(self.entry);
+        self.entry.goes(pass.grant().map(|grant| grant.waited));
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
-        self.record.answered(pass.pod().name());
+        self.entry.answered(pass.pod().name());
         tracing::debug!(
-            request_id = self.record.id(),
-            trace_id = self.record.trace_id(),
+            request_id = self.entry.id(),
+            trace_id = self.entry.trace_id(),
             pod = pass.pod().name(),
             policy = self.policy.name(),
             status = answer.status.as_u16(),
@@ -241,7 +236,7 @@ impl Passage<'_> {
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
         let mut headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
-        self.record.asks(&mut headers);
+        self.entry.asks(&mut headers);
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         self.gateway.fleet().count_request();
@@ -254,8 +249,8 @@ impl Passage<'_> {
                 Err(failure) => failure,
             };
             tracing::warn!(
-                request_id = self.record.id(),
-                trace_id = self.record.trace_id(),
+                request_id = self.entry.id(),
+                trace_id = self.entry.trace_id(),
                 pod = pass.pod().name(),
                 %failure,
                 "a pod failed before it answered"

@@ -23,8 +23,8 @@ use crate::admission::Admission;
 use crate::connections::Connections;
 use crate::fleet::{FleetCell, Poller};
 use crate::gateway::Gateway;
+use crate::journal::Journal;
 use crate::quota::Quotas;
-use crate::record::Recorder;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
@@ -98,7 +98,7 @@ const SHRINK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 /// [`StartError`], before anything was started.
 pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let metrics = metrics::install()?;
-    let recorder = Recorder::new(&settings.log, &settings.traces)?;
+    let journal = Journal::new(&settings.log, &settings.traces)?;
     let router = Arc::new(Router::new(settings.vtc.clone()).map_err(SettingsError::from)?);
     // The actor refreshes the extremes and closes idle accounts, so that no request has to. Requests go to the
     // core directly.
@@ -111,7 +111,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let (fleet, news) = FleetCell::new(clock, settings.health.retry_budget);
     let fleet = Arc::new(fleet);
     let gateway =
-        Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics, recorder);
+        Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics, journal);
     let gateway = Data::new(gateway);
 
     settings.estimators.load();

@@ -10,8 +10,8 @@ use futures_util::Stream;
 
 use crate::error::openai_error;
 use crate::estimate::Estimate;
+use crate::journal::Entry;
 use crate::pass::Pass;
-use crate::record::Record;
 use crate::settlement::settle;
 use crate::sse::{self, Piece, SseSplitter};
 use crate::upstream::{PodBody, UpstreamError};
@@ -126,8 +126,8 @@ impl MeteredStream {
     /// The pod itself says that it has failed: what was delivered is charged, and the client knows already.
     fn fail(&mut self) {
         let Some(pass) = self.pass.take() else { return };
-        let request_id = pass.record().map(Record::id);
-        let trace_id = pass.record().and_then(Record::trace_id);
+        let request_id = pass.entry().map(Entry::id);
+        let trace_id = pass.entry().and_then(Entry::trace_id);
         tracing::warn!(request_id, trace_id, pod = pass.pod().name(), "a pod ended its stream with an error");
         pass.failed("pod_failed");
         pass.close();
@@ -152,8 +152,8 @@ impl MeteredStream {
             UpstreamError::TimedOut(message) => (format!("the pod was given up: {message}"), "pod_timeout"),
             _ => ("the pod broke off its answer".to_owned(), "pod_failed"),
         };
-        let request_id = pass.record().map(Record::id);
-        let trace_id = pass.record().and_then(Record::trace_id);
+        let request_id = pass.entry().map(Entry::id);
+        let trace_id = pass.entry().and_then(Entry::trace_id);
         let pod = pass.pod().name();
         tracing::warn!(request_id, trace_id, pod, %reason, "a pod broke off its stream");
         pass.failed(code);

@@ -18,7 +18,7 @@ use crate::trace::{self, Spans, Traces};
 
 /// What is told of requests.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct Journal {
     log: LogSetting,
     traces: Traces,
     traces_name_users: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Recorder {
 
 /// A request under way, and what is known of it. Told when the last of those who hold it lets go, which is when its
 /// answer has ended or its client has left.
-pub(crate) struct Record {
+pub(crate) struct Entry {
     request_id: HeaderValue,
     /// Of the client's `traceparent`, or else of the gateway's own trace.
     trace_id: Option<String>,
@@ -61,9 +61,9 @@ enum End {
 /// The target of the lines about requests.
 pub(crate) const TARGET: &str = "vtc_gateway::requests";
 
-// === impl Recorder ===
+// === impl Journal ===
 
-impl Recorder {
+impl Journal {
     pub(crate) fn new(log: &LogSetting, traces: &TracesSetting) -> Result<Self, SettingsError> {
         Ok(Self { log: log.clone(), traces: Traces::new(traces)?, traces_name_users: traces.users })
     }
@@ -74,10 +74,10 @@ impl Recorder {
         endpoint: Endpoint,
         client: &HttpRequest,
         request_id: &HeaderValue,
-    ) -> Rc<Record> {
+    ) -> Rc<Entry> {
         let spans = self.traces.begin(endpoint, client);
         let own = spans.as_ref().map(Spans::trace_id);
-        Rc::new(Record {
+        Rc::new(Entry {
             request_id: request_id.clone(),
             trace_id: own.or_else(|| trace::trace_id(client.headers())),
             endpoint,
@@ -103,9 +103,9 @@ impl Recorder {
     }
 }
 
-// === impl Record ===
+// === impl Entry ===
 
-impl Record {
+impl Entry {
     /// How the log names it.
     pub(crate) fn id(&self) -> &str {
         // It was read as visible text.
@@ -218,7 +218,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(spans) = self.spans.take() {
             spans.end(&trace::Told {
