@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{PodSetting, Settings, SettingsFile};
+use crate::settings::{LogFormat, PodSetting, Settings, SettingsFile};
 
 /// Shares pods of large language models fairly among many users: an OpenAI-compatible gateway.
 #[derive(Debug, Parser)]
@@ -57,6 +57,12 @@ pub struct ServeArgs {
     /// With a queue: the most requests that run on a pod, as many as it has slots.
     #[arg(long, value_name = "N", help_heading = QUEUE)]
     pub pod_max_running: Option<usize>,
+    /// How the log looks [default: text].
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// From which level on it logs: error, warn, info, debug or trace; RUST_LOG goes before it [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
 }
 
 const PODS: &str = "Pods";
@@ -160,6 +166,10 @@ impl ServeArgs {
         file.listen = self.listen.clone().or(file.listen);
         file.policy = self.policy.clone().or(file.policy);
         file.put_pods(self.pods.clone());
+        file.log.format = self.log_format.unwrap_or(file.log.format);
+        if let Some(level) = &self.log_level {
+            file.log.level.clone_from(level);
+        }
         if let Some(queue) = &self.queue {
             file.queue.discipline.clone_from(queue);
         }

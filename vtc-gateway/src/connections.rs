@@ -8,6 +8,7 @@ use std::any::Any;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -63,7 +64,9 @@ impl Connections {
 
     /// Counts a connection that was accepted, as long as `data` lives.
     pub(crate) fn accept(&self, connection: &dyn Any, data: &mut Extensions) {
-        let peer = connection.downcast_ref::<TcpStream>().and_then(|stream| stream.peer_addr().ok());
+        let tls = || Some(connection.downcast_ref::<TlsStream<TcpStream>>()?.get_ref().0);
+        let stream = connection.downcast_ref::<TcpStream>().or_else(tls);
+        let peer = stream.and_then(|stream| stream.peer_addr().ok());
         let client = peer.map(|peer| peer.ip().to_canonical());
         if let Some(client) = client.filter(|client| !address::is_in(&self.proxies, *client)) {
             data.insert(self.place(client));

@@ -18,8 +18,8 @@ use self::engine::Profile;
 use self::pod::SimulatedPod;
 use self::traffic::Traffic;
 use crate::cli::{DemoArgs, variable};
-use crate::server;
 use crate::settings::{PodSetting, QueueSetting, Settings, SettingsFile};
+use crate::{ending, server};
 
 /// The model that the simulated pods serve.
 const MODEL: &str = "simulated-7b";
@@ -55,11 +55,11 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<()> {
     if args.traffic {
         let traffic = Traffic::demo(MODEL, args.whale);
         tokio::select! {
-            served = serving.server => served.context("the server failed")?,
+            served = ending::serve(serving, Duration::ZERO) => served.context("the server failed")?,
             ended = traffic::run(&base, &traffic, args.seconds) => ended.context("cannot go on printing")?,
         }
     } else {
-        serving.server.await.context("the server failed")?;
+        ending::serve(serving, Duration::ZERO).await.context("the server failed")?;
     }
     drop(pods);
     Ok(())

@@ -1,6 +1,6 @@
 //! What all workers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::http::header::HeaderMap;
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use crate::configuration::Configuration;
 use crate::error::GatewayError;
 use crate::fleet::{FleetCell, OrderError};
 use crate::headers::ROUTING_STRATEGY;
+use crate::journal::Journal;
 use crate::live::Live;
 use crate::quota::Quotas;
 use crate::record::Record;
@@ -37,6 +38,9 @@ pub struct Gateway {
     counts_tokens: bool,
     scoring: ScoringConfig,
     metrics: PrometheusHandle,
+    journal: Journal,
+    /// Set once it has been told to end.
+    ending: OnceLock<()>,
 }
 
 // === impl Gateway ===
@@ -48,6 +52,7 @@ impl Gateway {
         admission: Arc<Admission>,
         fleet: Arc<FleetCell>,
         metrics: PrometheusHandle,
+        journal: Journal,
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(PreciseClock::new());
         let quotas = Quotas::new(&settings.tenants, settings.identity.sub_user_max_in_flight, &clock);
@@ -65,6 +70,8 @@ impl Gateway {
             counts_tokens: settings.queue.as_ref().is_some_and(|queue| queue.counts_tokens),
             scoring: settings.vtc.scoring,
             metrics,
+            journal,
+            ending: OnceLock::new(),
         }
     }
 
@@ -138,6 +145,21 @@ impl Gateway {
     #[must_use]
     pub const fn record(&self) -> &Arc<Record> {
         &self.record
+    }
+
+    /// From now on it tells load balancers to send no more.
+    pub(crate) fn begin_ending(&self) {
+        // A second time changes nothing.
+        let _ = self.ending.set(());
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get().is_some()
+    }
+
+    /// What is told of requests.
+    pub(crate) const fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Where watchers wait.

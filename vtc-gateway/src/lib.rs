@@ -16,7 +16,8 @@
 //! # What it does not do
 //!
 //! Unless it is told to queue, it spreads users over pods and knows what each was served, but a request waits in its
-//! pod when all are busy. It speaks HTTP/1.1, to clients without TLS: their keys are safe only where nobody listens.
+//! pod when all are busy. It speaks HTTP/1.1 only, on both sides. Without
+//! `[tls]` the keys of clients are safe only where nobody listens.
 //!
 //! # Rooms
 //!
@@ -36,6 +37,7 @@ pub mod configuration;
 mod connections;
 pub mod demo;
 pub mod dialect;
+pub mod ending;
 pub mod error;
 pub mod estimate;
 pub mod explain;
@@ -44,8 +46,10 @@ pub mod gateway;
 mod head;
 pub mod headers;
 pub mod identity;
+mod journal;
 pub mod live;
 mod lock;
+pub mod logging;
 pub mod metrics;
 #[cfg(test)]
 mod mutations;
@@ -55,6 +59,7 @@ mod pass;
 mod passed;
 mod proxy;
 pub mod quota;
+
 pub mod record;
 pub mod reload;
 pub mod request;
@@ -66,6 +71,8 @@ pub mod sse;
 pub mod status;
 mod stream;
 pub mod tenant;
+mod tls;
+mod trace;
 mod upstream;
 pub mod usage;
 pub mod view;

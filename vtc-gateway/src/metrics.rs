@@ -13,6 +13,7 @@ const REQUESTS: &str = "vtc_gateway_requests_total";
 const RETRIES: &str = "vtc_gateway_retries_total";
 const RETRIES_REFUSED: &str = "vtc_gateway_retries_refused_total";
 const BREAKERS: &str = "vtc_gateway_breaker_openings_total";
+const CERTIFICATES: &str = "vtc_gateway_certificate_failures_total";
 const DISCOVERY: &str = "vtc_gateway_discovery_failures_total";
 const RECONNECTS: &str = "vtc_gateway_reconnects_total";
 const TOKENS: &str = "vtc_gateway_tokens_total";
@@ -89,6 +90,10 @@ fn describe() {
     metrics::describe_counter!(
         DISCOVERY,
         "How often a source of pods could not be read, by source: file or dns. What it said before counted"
+    );
+    metrics::describe_counter!(
+        CERTIFICATES,
+        "How often the certificate for clients was to be read again and was broken, so that the old one stays in force"
     );
     metrics::describe_counter!(
         RECONNECTS,
@@ -168,6 +173,11 @@ pub fn breaker_opened() {
 /// A source of pods could not be read.
 pub fn discovery_failed(source: &'static str) {
     metrics::counter!(DISCOVERY, "source" => source).increment(1);
+}
+
+/// A new certificate for clients is broken.
+pub fn certificate_failed() {
+    metrics::counter!(CERTIFICATES).increment(1);
 }
 
 /// A request goes to the same pod again, on a fresh connection.

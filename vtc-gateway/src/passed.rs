@@ -9,6 +9,7 @@ use actix_web::error::ErrorBadGateway;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 
+use crate::journal::Entry;
 use crate::pass::Pass;
 use crate::settlement::settle;
 use crate::usage::usage_of_response;
@@ -70,7 +71,10 @@ impl<B> PassedStream<B> {
 
     fn break_off(&mut self, reason: &dyn Display) -> Error {
         if let Some(pass) = self.pass.take() {
-            tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its answer");
+            let request_id = pass.entry().map(Entry::id);
+            let trace_id = pass.entry().and_then(Entry::trace_id);
+            tracing::warn!(request_id, trace_id, pod = pass.pod().name(), %reason, "a pod broke off its answer");
+            pass.failed("pod_failed");
             pass.pod_failed(false);
             pass.note_failure(&reason);
             pass.close();

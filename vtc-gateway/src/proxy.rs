@@ -23,6 +23,7 @@ use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
 use crate::identity::Identity;
+use crate::journal::Entry;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
 use crate::record::Trail;
@@ -41,6 +42,7 @@ struct Passage<'a> {
     upstream: &'a Upstream,
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
+    entry: &'a Rc<Entry>,
     policy: &'a dyn Policy,
     identity: Identity<'a>,
     sub_user: Option<Cow<'a, str>>,
@@ -67,14 +69,17 @@ pub async fn generate(
     upstream: Data<Upstream>,
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
+    let entry = gateway.journal().begin(endpoint, &client, &request_id);
     let trail = Rc::new(gateway.record().begin(endpoint.path(), &request_id));
-    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &trail).await;
+    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &entry, &trail).await;
     let mut response = outcome.unwrap_or_else(|error| {
-        tracing::debug!(request_id = ?request_id, code = error.code(), "refused");
+        tracing::debug!(request_id = entry.id(), trace_id = entry.trace_id(), code = error.code(), "refused");
         let response = error.response(Shape::of(endpoint));
+        entry.failed(error.code());
         trail.refused(&error, response.status());
         response
     });
+    entry.replied(response.status());
     metrics::request(endpoint.path(), response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, request_id);
     response
@@ -87,6 +92,7 @@ async fn serve(
     gateway: &Gateway,
     upstream: &Upstream,
     request_id: &HeaderValue,
+    entry: &Rc<Entry>,
     trail: &Rc<Trail>,
 ) -> Result<HttpResponse, GatewayError> {
     let configuration = &*gateway.configuration();
@@ -108,6 +114,7 @@ async fn serve(
         upstream,
         client,
         request_id,
+        entry,
         policy,
         identity,
         sub_user,
@@ -154,14 +161,18 @@ impl Passage<'_> {
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
+        self.entry.waits(account, self.generation.model.as_deref(), self.policy.name());
         let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
+        self.entry.goes(pass.grant().map(|grant| grant.waited));
         self.trail.admitted(&pass, candidate.explain, self.gateway.router(), self.gateway.scoring());
-        let pass = pass.recorded(self.trail);
+        let pass = pass.recorded(self.trail).entered(self.entry);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
+        self.entry.answered(pass.pod().name());
         self.trail.answered(answer.status);
         tracing::debug!(
-            request_id = ?self.request_id,
+            request_id = self.entry.id(),
+            trace_id = self.entry.trace_id(),
             pod = pass.pod().name(),
             policy = self.policy.name(),
             status = answer.status.as_u16(),
@@ -243,7 +254,8 @@ impl Passage<'_> {
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let headers = to_pod(self.client.headers(), self.request_id, &self.configuration.identity);
+        let mut headers = to_pod(self.client.headers(), self.request_id, &self.configuration.identity);
+        self.entry.asks(&mut headers);
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
         self.gateway.fleet().count_request();
@@ -255,7 +267,13 @@ impl Passage<'_> {
                 }
                 Err(failure) => failure,
             };
-            tracing::warn!(pod = pass.pod().name(), %failure, "a pod failed before it answered");
+            tracing::warn!(
+                request_id = self.entry.id(),
+                trace_id = self.entry.trace_id(),
+                pod = pass.pod().name(),
+                %failure,
+                "a pod failed before it answered"
+            );
             pass.note_failure(&failure);
             if matches!(failure, UpstreamError::TooLong { .. }) {
                 // The work was done. Nobody knows how much it was, so the estimate stays.

@@ -6,8 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_http::HttpService;
+use actix_server::ServerBuilder;
+use actix_service::map_config;
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::{Condition, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer, Resource, Route, guard};
 use vtc_actor::{HandleConfig, TrackerHandle};
@@ -19,19 +24,22 @@ use crate::admission::Admission;
 use crate::connections::Connections;
 use crate::fleet::{FleetCell, Poller};
 use crate::gateway::Gateway;
+use crate::journal::Journal;
 use crate::quota::Quotas;
 use crate::record::Record;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
-use crate::{admin, connections, live, metrics, page, proxy, record, status};
+use crate::{admin, connections, live, metrics, page, proxy, record, status, tls};
 
 /// A gateway that listens. It serves once [`Serving::server`] is polled.
 pub struct Serving {
     /// Where it listens: the port is real even if 0 was asked for.
     pub address: SocketAddr,
-    /// Runs until the process gets SIGINT or SIGTERM or [`Serving::handle`] stops it.
+    /// Runs until [`Serving::handle`] stops it. It hears no signals: [`ending::serve`](crate::ending::serve) does.
     pub server: Server,
+    /// Whether clients speak TLS to it.
+    pub is_tls: bool,
     /// Stops it from elsewhere.
     pub handle: ServerHandle,
     /// What the workers share.
@@ -55,9 +63,20 @@ pub enum StartError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The process cannot hear when certificates are to be read again.
+    #[error("cannot hear signals: {0}")]
+    Signals(#[source] std::io::Error),
     /// The process's metrics go elsewhere already.
     #[error("cannot collect metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+impl Serving {
+    /// Where clients find it, as `https://127.0.0.1:8080`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http{}://{}", if self.is_tls { "s" } else { "" }, self.address)
+    }
 }
 
 impl fmt::Debug for Serving {
@@ -81,6 +100,7 @@ const SHRINK_EVERY: Duration = Duration::from_secs(60);
 /// [`StartError`], before anything was started.
 pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let metrics = metrics::install()?;
+    let journal = Journal::new(&settings.log, &settings.traces)?;
     let router = Arc::new(Router::new(settings.vtc.clone()).map_err(SettingsError::from)?);
     // The actor refreshes the extremes and closes idle accounts, so that no request has to. Requests go to the
     // core directly.
@@ -93,7 +113,8 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let (fleet, news) = FleetCell::new(clock, settings.health.retry_budget);
     let fleet = Arc::new(fleet);
     let gateway =
-        Data::new(Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics));
+        Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics, journal);
+    let gateway = Data::new(gateway);
 
     settings.estimators.load();
     let manners = Arc::clone(&gateway.configuration().manners);
@@ -112,33 +133,76 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
         }
     };
     let listen = |error| StartError::Listen { address: settings.listen, error };
-    let mut server = HttpServer::new(app)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        // No event waits for the receipt of the one before it.
-        .tcp_nodelay(true)
-        // A client that leaves is noticed at once, also while its pod is silent: the request's future is dropped,
-        // and with it the connection to the pod. The price: one that closes only its sending side is cut off.
-        .h1_allow_half_closed(false)
-        .shutdown_timeout(settings.grace.as_secs());
-    if settings.workers > 0 {
-        server = server.workers(settings.workers);
-    }
-    if counts_connections {
-        server = server.on_connect(move |connection, data| connections.accept(connection, data));
-    }
-    if let Some(connections) = settings.limits.connections {
-        let workers = if settings.workers > 0 { settings.workers } else { available_workers() };
-        // The library counts by worker, and each takes what it can.
-        server = server.max_connections(connections.div_ceil(workers));
-    }
-    let server = server.bind(settings.listen).map_err(listen)?;
-    let address = server.addrs().first().copied().unwrap_or(settings.listen);
+    let workers = if settings.workers > 0 { settings.workers } else { available_workers() };
+    // The library counts connections by worker, and each takes what it can.
+    let connections_per_worker = settings.limits.connections.map(|most| most.div_ceil(workers));
+    let (address, server) = match &settings.tls {
+        None => {
+            let mut server = HttpServer::new(app)
+                .disable_signals()
+                .client_request_timeout(HEAD_TIMEOUT)
+                .keep_alive(KEEP_ALIVE)
+                // No event waits for the receipt of the one before it.
+                .tcp_nodelay(true)
+                // A client that leaves is noticed at once, also while its pod is silent: the request's future is dropped,
+                // and with it the connection to the pod. The price: one that closes only its sending side is cut off.
+                .h1_allow_half_closed(false)
+                .shutdown_timeout(settings.grace.as_secs())
+                .workers(workers);
+            if counts_connections {
+                server = server.on_connect(move |connection, data| connections.accept(connection, data));
+            }
+            if let Some(most) = connections_per_worker {
+                server = server.max_connections(most);
+            }
+            let server = server.bind(settings.listen).map_err(listen)?;
+            (server.addrs().first().copied().unwrap_or(settings.listen), server.run())
+        }
+        Some(tls) => {
+            // The library's own way to TLS offers HTTP/2, and on that it does not notice a client that leaves before
+            // its pod says something. This is the same way with HTTP/1.1 only, and with the same terms as above.
+            let mut server = ServerBuilder::new()
+                .disable_signals()
+                .shutdown_timeout(settings.grace.as_secs())
+                .workers(workers);
+            if let Some(most) = connections_per_worker {
+                server = server.max_concurrent_connections(most);
+            }
+            let listener = std::net::TcpListener::bind(settings.listen).map_err(listen)?;
+            let address = listener.local_addr().map_err(listen)?;
+            let (ending, config) = (server.graceful_shutdown_signal(), tls.config());
+            let service = move || {
+                let (ending, connections) = (ending.clone(), connections.clone());
+                HttpService::build()
+                    .client_request_timeout(HEAD_TIMEOUT)
+                    .keep_alive(KEEP_ALIVE)
+                    .h1_allow_half_closed(false)
+                    .graceful_shutdown_signal(move || {
+                        let ending = ending.clone();
+                        async move { ending.notified().await }
+                    })
+                    .on_connect_ext(move |connection: &TlsStream<TcpStream>, data| {
+                        // Where it cannot be set, events may come late.
+                        let _ = connection.get_ref().0.set_nodelay(true);
+                        if counts_connections {
+                            connections.accept(connection, data);
+                        }
+                    })
+                    .h1(map_config(app(), |()| AppConfig::default()))
+                    .rustls_0_23(config.clone())
+            };
+            (address, server.listen("https", listener, service).map_err(listen)?.run())
+        }
+    };
 
     let upstream = Rc::new(Upstream::new(Arc::clone(&manners)));
     let mut poller = Poller::new(settings, fleet, news, admission, manners);
     poller.begin(&upstream).await.map_err(StartError::Pods)?;
     actix_web::rt::spawn(poller.run(upstream));
+    if let Some(tls) = &settings.tls {
+        let renewing = tls::keep_renewed(Arc::clone(tls.certificate()));
+        actix_web::rt::spawn(renewing.map_err(StartError::Signals)?);
+    }
     let window = gateway.router().tracker().config().span();
     actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas()), Arc::clone(gateway.record()), window));
     actix_web::rt::spawn(metrics::keep_added_up({
@@ -148,8 +212,7 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
 
     actix_web::rt::spawn(live::run(gateway.clone()));
 
-    let server = server.run();
-    Ok(Serving { address, handle: server.handle(), server, gateway })
+    Ok(Serving { address, is_tls: settings.tls.is_some(), handle: server.handle(), server, gateway })
 }
 
 /// As many as the server takes unless it is told.
@@ -183,6 +246,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(looked("/v1/models", look().to(status::models)))
         .service(looked("/v1/models/{model:.+}", look().to(status::model)))
         .service(looked("/healthz", look().to(status::healthz)))
+        .service(looked("/livez", look().to(status::livez)))
+        .service(looked("/readyz", look().to(status::readyz)))
         .service(looked(METRICS, look().to(status::prometheus)).wrap(from_fn(admin::guard)))
         // Whatever comes to this scope is guarded, and the gateway's own.
         .service(

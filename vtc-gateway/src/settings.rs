@@ -8,16 +8,21 @@ mod estimate;
 mod example;
 mod health;
 mod identity;
+mod log;
 mod models;
+pub(crate) mod pem;
 mod pod;
 mod pod_tls;
 mod queue;
 mod record;
 mod reload;
 mod secret;
+mod shutdown;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod traces;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -32,6 +37,7 @@ pub use self::endpoints::EndpointsSetting;
 pub use self::estimate::{EstimateSetting, EstimatorSetting, ModelSetting, OutputSetting};
 pub use self::health::{BreakerSetting, HealthSetting, RetryBudgetSetting};
 pub use self::identity::{IdentitySetting, Network};
+pub use self::log::{LogFormat, LogSetting};
 pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
@@ -39,7 +45,10 @@ pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub use self::record::RecordSetting;
 pub use self::reload::ReloadSetting;
 pub use self::secret::Secret;
+pub use self::shutdown::ShutdownSetting;
 pub use self::tenant::{TenantDefaults, TenantSetting};
+pub use self::tls::{Tls, TlsSetting};
+pub use self::traces::TracesSetting;
 use crate::admin::Admin;
 use crate::estimate::Estimators;
 use crate::identity::Rules;
@@ -50,6 +59,8 @@ use crate::tenant::Tenants;
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// How it speaks TLS there; `None`: it does not.
+    pub tls: Option<Tls>,
     /// The pods that are always there, ordered by name: at least one, unless others may be discovered.
     pub pods: Vec<PodSetting>,
     /// Where further pods come from.
@@ -88,6 +99,12 @@ pub struct Settings {
     pub workers: usize,
     /// How long streams may go on after SIGTERM.
     pub grace: Duration,
+    /// How it ends.
+    pub shutdown: ShutdownSetting,
+    /// What is logged.
+    pub log: LogSetting,
+    /// Where traces go.
+    pub traces: TracesSetting,
     /// When the settings are read again.
     pub reload: ReloadSetting,
 }
@@ -159,6 +176,14 @@ pub struct SettingsFile {
     /// How long streams may go on after SIGTERM.
     #[serde(with = "humantime_serde")]
     pub grace: Option<Duration>,
+    /// What else happens at SIGTERM.
+    pub shutdown: ShutdownSetting,
+    /// TLS to clients.
+    pub tls: TlsSetting,
+    /// What is logged, and how.
+    pub log: LogSetting,
+    /// Where traces go.
+    pub traces: TracesSetting,
     /// The pods.
     pub pods: Vec<PodSetting>,
     /// Where further pods come from.
@@ -230,6 +255,8 @@ impl Settings {
         let vtc =
             vtc.overridden_by(|name| env(name).filter(|_| !(has_policy && name == "ROUTING_ALGORITHM")))?;
         file.limits.check()?;
+        file.log.check()?;
+        file.traces.check()?;
         file.record.check()?;
         file.upstream.check()?;
         file.reload.check()?;
@@ -258,6 +285,7 @@ impl Settings {
             estimators,
             output: file.estimate.output,
             listen: address(file.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
+            tls: file.tls.read()?,
             pods,
             discovery: file.discovery,
             pod_rules,
@@ -273,6 +301,9 @@ impl Settings {
             upstream: file.upstream,
             workers: file.workers.unwrap_or(0),
             grace: file.grace.unwrap_or(Duration::from_secs(30)),
+            shutdown: file.shutdown,
+            log: file.log,
+            traces: file.traces,
             reload: file.reload,
         })
     }

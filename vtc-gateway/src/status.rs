@@ -207,6 +207,20 @@ pub async fn healthz(gateway: Data<Gateway>) -> HttpResponse {
     if ready > 0 { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 
+/// `GET /livez`: 200 as long as it serves at all.
+pub async fn livez() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: 200 while requests should come here, which is while some pod is ready and nobody has told the
+/// gateway to end; else 503.
+pub async fn readyz(gateway: Data<Gateway>) -> HttpResponse {
+    if gateway.is_ending() {
+        return HttpResponse::ServiceUnavailable().json(json!({ "status": "ending" }));
+    }
+    healthz(gateway).await
+}
+
 /// `GET /metrics`, in Prometheus's text format.
 pub async fn prometheus(gateway: Data<Gateway>) -> HttpResponse {
     let tracker = gateway.router().tracker();

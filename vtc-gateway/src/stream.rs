@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 
 use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
+use crate::journal::Entry;
 use crate::pass::Pass;
 use crate::request::GenerationRequest;
 use crate::settlement::settle;
@@ -136,7 +137,10 @@ impl MeteredStream {
     /// The pod itself says that it has failed: what was delivered is charged, and the client knows already.
     fn fail(&mut self) {
         let Some(pass) = self.pass.take() else { return };
-        tracing::warn!(pod = pass.pod().name(), "a pod ended its stream with an error");
+        let request_id = pass.entry().map(Entry::id);
+        let trace_id = pass.entry().and_then(Entry::trace_id);
+        tracing::warn!(request_id, trace_id, pod = pass.pod().name(), "a pod ended its stream with an error");
+        pass.failed("pod_failed");
         pass.note_failure(&"it ended its stream with an error");
         pass.close();
     }
@@ -156,14 +160,18 @@ impl MeteredStream {
     }
 
     fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &UpstreamError) {
-        tracing::warn!(pod = pass.pod().name(), %reason, "a pod broke off its stream");
-        pass.note_failure(reason);
-        pass.pod_failed(false);
-        pass.close();
         let error = match reason {
             UpstreamError::TimedOut(message) => GatewayError::PodTimeout(message.clone()),
             _ => GatewayError::BrokenOff,
         };
+        let request_id = pass.entry().map(Entry::id);
+        let trace_id = pass.entry().and_then(Entry::trace_id);
+        let pod = pass.pod().name();
+        tracing::warn!(request_id, trace_id, pod, %reason, "a pod broke off its stream");
+        pass.failed(error.code());
+        pass.note_failure(reason);
+        pass.pod_failed(false);
+        pass.close();
         // An event that came in part is none: clients drop it, or choke on it.
         self.ready.extend(rest.filter(is_whole).map(|rest| [&rest[..], b"\n\n"].concat().into()));
         self.ready.push_back(error.event(self.shape));

@@ -39,8 +39,8 @@ fn exposure(settings: &Settings, warnings: &mut Vec<String>) {
     let listen = settings.listen;
     if rules.keys.is_empty() {
         warnings.push(format!("listen: {listen} is open to others, and nobody needs a key"));
-    } else {
-        warnings.push(format!("listen: keys come to {listen} in clear: let a proxy take TLS off before it"));
+    } else if settings.tls.is_none() {
+        warnings.push(format!("listen: keys come to {listen} in clear: give it a certificate in [tls], or let a proxy take TLS off before it"));
     }
     if settings.admin.keys.is_empty() {
         warnings.push(format!("admin.key_sha256: whoever reaches {listen} sees all users and pods"));

@@ -1,15 +1,15 @@
 //! How pods with `https://` are spoken to: whom the gateway trusts, and who it says it is.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use vtc_core::ConfigError;
+
+use super::pem::{self, half, unfit};
 
 /// `[upstream.tls]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -32,7 +32,7 @@ pub struct PodTls(Arc<ClientConfig>);
 
 impl PodTlsSetting {
     /// Reads the files.
-    pub(super) fn read(&self) -> Result<PodTls, ConfigError> {
+    pub(crate) fn read(&self) -> Result<PodTls, ConfigError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| ConfigError::new("upstream.tls", error, "versions of TLS that the library has"))?
@@ -40,9 +40,8 @@ impl PodTlsSetting {
         let config = match (&self.cert_file, &self.key_file) {
             (None, None) => builder.with_no_client_auth(),
             (Some(cert_file), Some(key_file)) => {
-                let certificates = certificates("upstream.tls.cert_file", cert_file)?;
-                let key = PrivateKeyDer::from_pem_file(key_file)
-                    .map_err(|error| unfit("upstream.tls.key_file", key_file, &error, "a key in PEM"))?;
+                let certificates = pem::certificates("upstream.tls.cert_file", cert_file)?;
+                let key = pem::key("upstream.tls.key_file", key_file)?;
                 builder.with_client_auth_cert(certificates, key).map_err(|error| {
                     unfit("upstream.tls.key_file", key_file, &error, "the key of the certificate")
                 })?
@@ -54,35 +53,12 @@ impl PodTlsSetting {
     }
 
     fn roots(&self) -> Result<RootCertStore, ConfigError> {
-        const FIELD: &str = "upstream.tls.ca_file";
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(file) = &self.ca_file {
-            for certificate in certificates(FIELD, file)? {
-                let added = roots.add(certificate);
-                added.map_err(|error| unfit(FIELD, file, &error, "certificates of authorities"))?;
-            }
+            pem::trust(&mut roots, "upstream.tls.ca_file", file)?;
         }
         Ok(roots)
     }
-}
-
-/// All certificates of a file: at least one.
-fn certificates(field: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    const WANTED: &str = "a file with certificates in PEM";
-    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-    let certificates: Vec<_> = read.map_err(|error| unfit(field, file, &error, WANTED))?;
-    if certificates.is_empty() {
-        return Err(unfit(field, file, &"it has none", WANTED));
-    }
-    Ok(certificates)
-}
-
-fn unfit(field: &str, file: &Path, why: &dyn fmt::Display, wanted: &'static str) -> ConfigError {
-    ConfigError::new(field, format!("{} ({why})", file.display()), wanted)
-}
-
-fn half(field: &str, wanted: &'static str) -> ConfigError {
-    ConfigError::new(field, "none", wanted)
 }
 
 // === impl PodTls ===

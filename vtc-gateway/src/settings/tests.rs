@@ -374,3 +374,28 @@ fn what_is_wrong_about_a_model_is_refused_by_its_name() {
         assert!(error.contains(named), "{toml}: {error}");
     }
 }
+
+#[test]
+fn what_is_said_of_logs_traces_and_the_end_is_checked() {
+    const PODS: &str = "[[pods]]\nname = \"a\"\nurl = \"http://10.0.0.1\"\n";
+    let read = |toml: &str| settings(&format!("{PODS}{toml}"), &[]);
+    let plain = read("").unwrap();
+    assert_eq!((plain.log, plain.traces), (LogSetting::default(), TracesSetting::default()));
+    assert_eq!((plain.shutdown.delay, plain.tls.is_none()), (Duration::ZERO, true));
+    let told = read(
+        "[log]\nformat = \"json\"\nlevel = \"warn,vtc_gateway=debug\"\nrequests = true\nusers = true\n\
+         [shutdown]\ndelay = \"5s\"\n[traces]\nsample = 0.5",
+    );
+    let told = told.unwrap();
+    assert_eq!((told.log.format, told.log.requests, told.log.users), (LogFormat::Json, true, true));
+    assert_eq!((told.shutdown.delay, told.traces.sample), (Duration::from_secs(5), 0.5));
+    for (toml, field) in [
+        ("[log]\nlevel = \"vtc_gateway=loud\"", "log.level"),
+        ("[traces]\nsample = 1.5", "traces.sample"),
+        ("[traces]\nsample = nan", "traces.sample"),
+        ("[traces]\nendpoint = \"collector:4318\"", "traces.endpoint"),
+    ] {
+        let error = read(toml).unwrap_err().to_string();
+        assert!(error.starts_with(field), "{error}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What the tests share: a gateway, questions for it, pods behind it.
 
 pub mod binary;
+pub mod certificate;
 pub mod gateway;
 pub mod question;
 pub mod scripted_pod;

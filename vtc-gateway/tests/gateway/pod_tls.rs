@@ -1,58 +1,9 @@
 //! Pods behind TLS.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use rcgen::CertifiedKey;
-use tempfile::TempDir;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-
+use crate::common::certificate::Identity;
 use crate::common::scripted_pod::piece;
 use crate::common::tls_front::TlsFront;
 use crate::common::{Gateway, ScriptedPod, ask_chat};
-
-/// Somebody with a certificate, which is its own authority.
-struct Identity {
-    pair: CertifiedKey<rcgen::KeyPair>,
-    folder: TempDir,
-}
-
-// === impl Identity ===
-
-impl Identity {
-    fn of(name: &str) -> Self {
-        let pair = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("cert.pem"), pair.cert.pem()).unwrap();
-        std::fs::write(folder.path().join("key.pem"), pair.signing_key.serialize_pem()).unwrap();
-        Self { pair, folder }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// How it serves those whom it knows: everybody if nobody is named.
-    fn server(&self, client: Option<&Self>) -> ServerConfig {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let builder = match client {
-            None => builder.with_no_client_auth(),
-            Some(client) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(client.pair.cert.der().clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let key = PrivateKeyDer::try_from(self.pair.signing_key.serialize_der()).unwrap();
-        builder.with_single_cert(vec![self.pair.cert.der().clone()], key).unwrap()
-    }
-}
 
 fn trusting(pod: &Identity) -> String {
     format!("[upstream.tls]\nca_file = {:?}\n", pod.file("cert.pem"))

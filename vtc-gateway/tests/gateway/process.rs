@@ -64,6 +64,84 @@ async fn a_stream_that_outlasts_the_grace_does_not_keep_it_from_ending() {
 }
 
 #[actix_web::test]
+async fn at_sigterm_it_is_not_ready_but_accepts_until_the_delay_is_over_or_it_is_told_once_more() {
+    let mut pod = ScriptedPod::start("a").await;
+    let (binary, gateway) = serve(&pod, "[shutdown]\ndelay = \"1h\"").await;
+    assert_eq!(gateway.get("/readyz").await.status, 200);
+    binary.terminate().await;
+    soon(async { while gateway.get("/readyz").await.status == 200 {} }).await;
+    assert_eq!(gateway.get_json("/readyz").await["status"], "ending");
+    assert_eq!(gateway.get("/livez").await.status, 200);
+    let reply = gateway.start_asking(ask_chat());
+    pod.call().await.answer_chat(7, 5).await;
+    assert_eq!(reply.await.unwrap().status, 200);
+    binary.terminate().await;
+    assert_eq!(binary.exit_code().await, Some(0));
+}
+
+#[actix_web::test]
+async fn at_a_second_sigterm_it_waits_for_no_stream() {
+    let mut pod = ScriptedPod::start("a").await;
+    let (binary, gateway) = serve(&pod, "grace = \"1h\"").await;
+    let events = gateway.start_streaming(ask_chat().streamed());
+    let mut call = pod.call().await;
+    call.begin().await;
+    let _events = events.await.unwrap();
+    binary.terminate().await;
+    soon(async { while TcpStream::connect(gateway.address).await.is_ok() {} }).await;
+    assert!(call.still_listens());
+    binary.terminate().await;
+    assert_eq!(binary.exit_code().await, Some(0));
+    call.closed().await;
+}
+
+#[actix_web::test]
+async fn at_sigint_it_ends_at_once() {
+    let mut pod = ScriptedPod::start("a").await;
+    let (binary, gateway) = serve(&pod, "grace = \"1h\"\n[shutdown]\ndelay = \"1h\"").await;
+    let events = gateway.start_streaming(ask_chat().streamed());
+    let mut call = pod.call().await;
+    call.begin().await;
+    let _events = events.await.unwrap();
+    binary.interrupt().await;
+    assert_eq!(binary.exit_code().await, Some(0));
+    call.closed().await;
+}
+
+#[actix_web::test]
+async fn who_waits_for_a_turn_at_sigterm_gets_it() {
+    let mut pod = ScriptedPod::start("a").await;
+    let queue = "grace = \"1h\"\n[queue]\ndiscipline = \"fcfs\"\npod_max_running = 1";
+    let (binary, gateway) = serve(&pod, queue).await;
+    let first = gateway.start_asking(ask_chat());
+    let call = pod.call().await;
+    let second = gateway.line_up(ask_chat(), 1).await;
+    binary.terminate().await;
+    soon(async { while TcpStream::connect(gateway.address).await.is_ok() {} }).await;
+    call.answer_chat(7, 5).await;
+    pod.call().await.answer_chat(7, 5).await;
+    for reply in [first, second] {
+        assert_eq!(reply.await.unwrap().status, 200);
+    }
+    assert_eq!(binary.exit_code().await, Some(0));
+}
+
+#[actix_web::test]
+async fn certificates_that_are_none_are_named() {
+    // The path of the settings' file stands before what is wrong in its text; this is wrong in what it names.
+    let file_is_refused = async |toml: &str, reasons: &[&str]| {
+        let file = file(toml);
+        let arguments = [&POD[..], &["--config", file.path().to_str().unwrap()]].concat();
+        is_refused(&arguments, &[], reasons).await;
+    };
+    file_is_refused("[tls]\ncert_file = \"/nowhere.pem\"", &["tls.key_file: \"none\"", "`cert_file`"]).await;
+    file_is_refused("[tls]\nkey_file = \"/nowhere.pem\"", &["tls.cert_file: \"none\""]).await;
+    file_is_refused("[tls]\nclient_ca_file = \"/nowhere.pem\"", &["tls.cert_file: \"none\""]).await;
+    let both = "[tls]\ncert_file = \"/nowhere.pem\"\nkey_file = \"/nowhere.pem\"";
+    file_is_refused(both, &["tls.cert_file: \"/nowhere.pem (", "certificates in PEM"]).await;
+}
+
+#[actix_web::test]
 async fn the_log_says_at_once_which_pod_is_not_ready_and_why() {
     let (ready, mut away) = (ScriptedPod::start("a").await, ScriptedPod::start("b").await);
     away.close().await;

@@ -25,6 +25,8 @@ async fn while_no_pod_was_ever_ready_requests_are_told_to_come_back() {
     }
     let health = gateway.get("/healthz").await;
     assert_eq!(health.status, 503);
+    assert_eq!(gateway.get("/readyz").await.status, 503);
+    assert_eq!(gateway.get("/livez").await.status, 200);
     assert_eq!((&health.json()["pods_ready"], &health.json()["pods"]), (&0.into(), &1.into()));
 }
 
@@ -53,6 +55,7 @@ async fn a_pod_that_comes_back_is_used_again() {
     gateway.until_ready(0).await;
     pod.reopen().await;
     gateway.until_ready(1).await;
+    assert_eq!(gateway.get("/readyz").await.status, 200);
     let reply = gateway.start_asking(ask_chat());
     pod.call().await.answer_chat(7, 5).await;
     assert_eq!(reply.await.unwrap().pod(), "a");

@@ -27,7 +27,15 @@ impl Binary {
 
     /// Starts it, and returns its log besides.
     pub fn logging(arguments: &[&str]) -> (Self, Lines<BufReader<ChildStderr>>) {
-        let mut command = command(arguments, &[]);
+        Self::log(command(arguments, &[]))
+    }
+
+    /// The same, and it logs what that value of `RUST_LOG` says.
+    pub fn logging_at(levels: &str, arguments: &[&str]) -> (Self, Lines<BufReader<ChildStderr>>) {
+        Self::log(command(arguments, &[("RUST_LOG", levels)]))
+    }
+
+    fn log(mut command: Command) -> (Self, Lines<BufReader<ChildStderr>>) {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -55,15 +63,20 @@ impl Binary {
 
     /// Sends it SIGTERM.
     pub async fn terminate(&self) {
-        self.send("-TERM").await;
+        self.signal("-TERM").await;
+    }
+
+    /// Sends it SIGINT.
+    pub async fn interrupt(&self) {
+        self.signal("-INT").await;
     }
 
     /// Sends it SIGHUP.
     pub async fn hang_up(&self) {
-        self.send("-HUP").await;
+        self.signal("-HUP").await;
     }
 
-    async fn send(&self, signal: &str) {
+    async fn signal(&self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
         let sent = soon(Command::new("kill").args([signal, &id]).status()).await.unwrap();
         assert!(sent.success());

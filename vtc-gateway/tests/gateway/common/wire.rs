@@ -1,7 +1,6 @@
 //! HTTP/1.1 by hand, to send what no library would, and to see all that was sent.
 
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// A request or a response that came in whole.
 #[derive(Clone, Debug)]
@@ -17,7 +16,7 @@ pub struct Message {
 impl Message {
     /// Reads a message whose body has a content-length, or that has none. `None` if the other side leaves before
     /// it is complete.
-    pub async fn read(stream: &mut TcpStream) -> Option<Self> {
+    pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Self> {
         let mut bytes = Vec::new();
         let body_at = loop {
             if let Some(at) = bytes.windows(4).position(|end| end == b"\r\n\r\n") {
@@ -50,7 +49,7 @@ impl Message {
     }
 }
 
-async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<()> {
+async fn read_more(stream: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>) -> Option<()> {
     let count = stream.read_buf(bytes).await.ok()?;
     (count > 0).then_some(())
 }
