@@ -35,6 +35,17 @@ use crate::upstream::{Answer, AnswerBody, PodBody, Question, Upstream, UpstreamE
 use crate::view::ClientView;
 use crate::{body, explain, head, identity, metrics};
 
+/// A request as it came in, and who follows it.
+struct Call<'a> {
+    endpoint: Endpoint,
+    client: &'a HttpRequest,
+    gateway: &'a Gateway,
+    upstream: &'a Upstream,
+    request_id: &'a HeaderValue,
+    entry: &'a Rc<Entry>,
+    trail: &'a Rc<Trail>,
+}
+
 /// A request under way: what was decided about it.
 struct Passage<'a> {
     gateway: &'a Gateway,
@@ -71,7 +82,16 @@ pub async fn generate(
     let request_id = request_id(client.headers());
     let entry = gateway.journal().begin(endpoint, &client, &request_id);
     let trail = Rc::new(gateway.record().begin(endpoint.path(), &request_id));
-    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &entry, &trail).await;
+    let call = Call {
+        endpoint,
+        client: &client,
+        gateway: &gateway,
+        upstream: &upstream,
+        request_id: &request_id,
+        entry: &entry,
+        trail: &trail,
+    };
+    let outcome = serve(call, payload).await;
     let mut response = outcome.unwrap_or_else(|error| {
         tracing::debug!(request_id = entry.id(), trace_id = entry.trace_id(), code = error.code(), "refused");
         let response = error.response(Shape::of(endpoint));
@@ -85,16 +105,8 @@ pub async fn generate(
     response
 }
 
-async fn serve(
-    endpoint: Endpoint,
-    client: &HttpRequest,
-    payload: Payload,
-    gateway: &Gateway,
-    upstream: &Upstream,
-    request_id: &HeaderValue,
-    entry: &Rc<Entry>,
-    trail: &Rc<Trail>,
-) -> Result<HttpResponse, GatewayError> {
+async fn serve(call: Call<'_>, payload: Payload) -> Result<HttpResponse, GatewayError> {
+    let Call { endpoint, client, gateway, upstream, request_id, entry, trail } = call;
     let configuration = &*gateway.configuration();
     let upstream = &upstream.with(&configuration.manners);
     head::check(client, configuration.limits.header_bytes)?;
