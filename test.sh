@@ -32,10 +32,16 @@ RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo clippy -p loom-tests -
 step "a real engine for the gateway's tests"
 vtc-gateway/tests/real_pods/setup.sh
 
+step "a browser for the dashboard's tests"
+vtc-gateway/tests/browser/setup.sh
+
 step "tests"
 cargo test --workspace --all-features
 # Each benchmark once, so that none rots.
 cargo test -p vtc-bench --benches
+
+step "what is deployed: alerts, dashboard, unit"
+vtc-gateway/deploy/check.sh
 
 step "stress: random operations from all threads, then the laws"
 stress() { cargo run --quiet --release -p vtc-bench --bin stress -- "$@"; }

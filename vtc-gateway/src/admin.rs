@@ -41,8 +41,9 @@ pub async fn guard(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let gateway = request.app_data::<Data<Gateway>>();
-    let check =
-        |gateway: &Data<Gateway>| gateway.admin().check(request.method(), request.path(), request.headers());
+    let check = |gateway: &Data<Gateway>| {
+        gateway.configuration().admin.check(request.method(), request.path(), request.headers())
+    };
     match gateway.map_or(Err(GatewayError::NoAdminKey), check) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(error) => {

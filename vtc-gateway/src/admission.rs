@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Arbiter;
 use vtc_actor::dispatcher::{DispatcherSnapshot, PodReport};
@@ -46,7 +47,9 @@ pub(crate) struct Candidate<'a> {
     pub(crate) estimate: Estimate,
     /// How long its body is, which is kept while it waits.
     pub(crate) bytes: usize,
-    /// Whether its client wants to know how it went.
+    /// How long it may wait; `None`: as long as was said at the start.
+    pub(crate) longest_wait: Option<Duration>,
+    /// Whether somebody wants to know how it went.
     pub(crate) explain: bool,
 }
 
@@ -62,7 +65,7 @@ impl Admission {
         queue: Option<settings::Queue>,
         output: OutputSetting,
     ) -> Result<Self, ConfigError> {
-        let start = |settings::Queue { dispatcher }| {
+        let start = |settings::Queue { dispatcher, .. }| {
             let thread = Arbiter::new();
             let dispatcher = DispatcherHandle::start_in(&thread.handle(), Arc::clone(&router), dispatcher)?;
             Ok(Queue { dispatcher, thread })
@@ -90,11 +93,11 @@ impl Admission {
             if let Some(probe) = service.claim() {
                 let pod = PodTable::new([Arc::clone(probe.pod())]);
                 let ticket = self.router.route_among(&pod, policy, &request)?;
-                return Ok(Pass::open(ticket, service.pods(), Some(probe)).teaching(lesson));
+                return Ok(Pass::open(ticket, pod, service.pods(), Some(probe)).teaching(lesson));
             }
             let seen = service.seen(self.router.tracker().clock().now(), fastrand::f64);
             let ticket = self.router.route_among(&seen, policy, &request)?;
-            return Ok(Pass::open(ticket, service.pods(), None).teaching(lesson));
+            return Ok(Pass::open(ticket, seen, service.pods(), None).teaching(lesson));
         };
         let permit = match queue.dispatcher.acquire(Queue::acquire(candidate)).await? {
             Ok(permit) => permit,
@@ -164,7 +167,7 @@ impl fmt::Debug for Admission {
 
 impl Queue {
     fn acquire(candidate: &Candidate<'_>) -> Acquire {
-        let Candidate { service, policy, user, weight, estimate, bytes, explain } = candidate;
+        let Candidate { service, policy, user, weight, estimate, bytes, longest_wait, explain } = candidate;
         Acquire {
             pool: Arc::clone(service.name()),
             user: Some((*user).into()),
@@ -174,7 +177,7 @@ impl Queue {
             output_tokens: estimate.output_tokens.ceil() as u64,
             max_output: estimate.most_output.map(|most| most.ceil() as u64),
             bytes: *bytes as u64,
-            longest_wait: None,
+            longest_wait: *longest_wait,
             policy: Some(policy.name().into()),
             explain: *explain,
         }

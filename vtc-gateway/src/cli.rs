@@ -20,32 +20,42 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Route requests to pods.
+    #[command(after_help = ENVIRONMENT)]
     Serve(ServeArgs),
+    /// Check the settings and say what `serve` would do with them. Exits with 0, or says what is wrong and exits with 1.
+    #[command(after_help = ENVIRONMENT)]
+    Check(ServeArgs),
     /// Try it without pods: the gateway, three simulated pods, and what to type.
     Demo(DemoArgs),
+    /// Tell what became of a request, and why: asks a running gateway.
+    Explain(ExplainArgs),
     /// Make a new API key: prints the key, which is nowhere else, and the line that lets the gateway recognise it.
+    #[command(after_help = KEY_HELP)]
     Key,
 }
 
 /// Flags override the file; AIBrix's environment variables override the file's numbers.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct ServeArgs {
+    /// A TOML file with these and all other settings.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Where to listen [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
-    /// A pod, as NAME=http://HOST:PORT; may be given several times.
-    #[arg(long = "pod", value_name = "NAME=URL", value_parser = PodSetting::parse)]
+    /// A pod; may be given several times. It takes the place of one of the file with its name.
+    #[arg(long = "pod", value_name = "NAME=http://HOST:PORT", value_parser = PodSetting::parse, help_heading = PODS)]
     pub pods: Vec<PodSetting>,
     /// The policy for requests without a `routing-strategy` header: vtc-basic, random, round-robin, least-request or
     /// power-of-two [default: $ROUTING_ALGORITHM, else vtc-basic].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = PODS)]
     pub policy: Option<String>,
     /// Have requests wait for a pod with room, and let go whose turn it is: fcfs, vtc-fair, vtc-pred, vtc-max-fair, lcf or
     /// drr; none sends each to a pod at once [default: none].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = QUEUE)]
     pub queue: Option<String>,
     /// With a queue: the most requests that run on a pod, as many as it has slots.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = QUEUE)]
     pub pod_max_running: Option<usize>,
     /// How the log looks [default: text].
     #[arg(long, value_name = "FORMAT")]
@@ -53,10 +63,40 @@ pub struct ServeArgs {
     /// From which level on it logs: error, warn, info, debug or trace; RUST_LOG goes before it [default: info].
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
-    /// A TOML file with these and all other settings.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
 }
+
+const PODS: &str = "Pods";
+const QUEUE: &str = "Queue";
+
+/// What stands below the help of `serve` and `check`.
+const ENVIRONMENT: &str = "\
+Settings: flags before environment before file before defaults. deploy/gateway.toml in the sources shows every setting of \
+the file.
+
+Environment:
+  ROUTING_ALGORITHM                                   the policy, unless flag or file names one
+  AIBRIX_ROUTER_VTC_TOKEN_TRACKER_WINDOW_SIZE         tracker.window_size
+  AIBRIX_ROUTER_VTC_TOKEN_TRACKER_TIME_UNIT           tracker.time_unit
+  AIBRIX_ROUTER_VTC_TOKEN_TRACKER_MIN_TOKENS          tracker.min_tokens
+  AIBRIX_ROUTER_VTC_TOKEN_TRACKER_MAX_TOKENS          tracker.max_tokens
+  AIBRIX_ROUTER_VTC_BASIC_INPUT_TOKEN_WEIGHT          tracker.weights.input
+  AIBRIX_ROUTER_VTC_BASIC_OUTPUT_TOKEN_WEIGHT         tracker.weights.output
+  AIBRIX_ROUTER_VTC_BASIC_MAX_POD_LOAD                scoring.max_pod_load
+  AIBRIX_ROUTER_VTC_BASIC_FAIRNESS_WEIGHT             scoring.fairness_weight
+  AIBRIX_ROUTER_VTC_BASIC_UTILIZATION_WEIGHT          scoring.utilization_weight
+  RUST_LOG                                            what is logged [default: info]
+  any that an api_key_env of the file names           a key for pods
+
+Examples:
+  vtc-gateway serve --pod a=http://10.0.0.1:8000 --pod b=http://10.0.0.2:8000
+  vtc-gateway serve --pod a=http://10.0.0.1:8000 --queue vtc-fair --pod-max-running 32
+  vtc-gateway check --config /etc/vtc-gateway/gateway.toml && systemctl reload vtc-gateway";
+
+/// What stands below the help of `key`.
+const KEY_HELP: &str = "\
+The first line is for the client, as `authorization: Bearer KEY` or `x-api-key: KEY`. The second is for the gateway's file: \
+under [[tenants]] it lets in that tenant, under [admin] it opens /v1/vtc/ and /metrics, in the keys_file it stands as \
+NAME = \"HASH\". It tells nobody the key.";
 
 /// Flags of the demo.
 #[derive(Args, Debug)]
@@ -82,6 +122,20 @@ pub struct DemoArgs {
     pub seconds: Option<usize>,
 }
 
+/// Flags of the explanation.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The request's name, as its answer says it in the header `request-id`.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The gateway.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub gateway: String,
+    /// The variable of the environment that holds the admin's key, if the gateway wants one.
+    #[arg(long, value_name = "VAR")]
+    pub admin_key_env: Option<String>,
+}
+
 // === impl ServeArgs ===
 
 impl ServeArgs {
@@ -89,7 +143,15 @@ impl ServeArgs {
     ///
     /// # Errors
     /// What is wrong, and where.
-    pub fn settings(self) -> anyhow::Result<Settings> {
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings::new(self.file()?, variable)?)
+    }
+
+    /// What file and flags say together.
+    ///
+    /// # Errors
+    /// The file cannot be read, or not understood.
+    pub fn file(&self) -> anyhow::Result<SettingsFile> {
         let mut file = match &self.config {
             Some(path) => {
                 let read = || format!("cannot read {}", path.display());
@@ -101,16 +163,26 @@ impl ServeArgs {
             }
             None => SettingsFile::default(),
         };
-        file.listen = self.listen.or(file.listen);
-        file.policy = self.policy.or(file.policy);
-        file.put_pods(self.pods);
+        file.listen = self.listen.clone().or(file.listen);
+        file.policy = self.policy.clone().or(file.policy);
+        file.put_pods(self.pods.clone());
         file.log.format = self.log_format.unwrap_or(file.log.format);
-        file.log.level = self.log_level.unwrap_or(file.log.level);
-        if let Some(queue) = self.queue {
-            file.queue.discipline = queue;
+        if let Some(level) = &self.log_level {
+            file.log.level.clone_from(level);
+        }
+        if let Some(queue) = &self.queue {
+            file.queue.discipline.clone_from(queue);
         }
         file.queue.pod_max_running = self.pod_max_running.or(file.queue.pod_max_running);
-        Ok(Settings::new(file, variable)?)
+        Ok(file)
+    }
+
+    /// Every file that such settings are made of, but that of pods, which is read at each poll.
+    pub(crate) fn files(&self, settings: &SettingsFile) -> Vec<PathBuf> {
+        let keys = settings.identity.keys_path(self.config.as_deref());
+        let tls = &settings.upstream.tls;
+        let of_tls = [&tls.ca_file, &tls.cert_file, &tls.key_file].into_iter().flatten().cloned();
+        self.config.iter().cloned().chain(keys).chain(of_tls).collect()
     }
 }
 

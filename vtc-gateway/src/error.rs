@@ -1,14 +1,17 @@
 //! What a client gets when it cannot get an answer: a status, OpenAI's error body, and when to come back.
 
+mod shape;
+
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::{Value, json};
+use bytes::Bytes;
 use vtc_actor::{HandleError, Refusal};
 use vtc_core::{InvalidTokens, RouteError, UnknownPolicy};
 
+pub use self::shape::{Shape, Told};
 use crate::identity::LONGEST_NAME;
 use crate::quota::Standing;
 use crate::request::RequestError;
@@ -110,6 +113,9 @@ pub enum GatewayError {
     /// The pod takes longer than it may, and nothing of its answer has gone to the client.
     #[error("the pod was given up: {0}")]
     PodTimeout(String),
+    /// The pod ended a stream before its last event.
+    #[error("the pod broke off its answer")]
+    BrokenOff,
     /// There is nothing at this path, or not by this method.
     #[error("there is nothing at {method} {path}")]
     NotFound {
@@ -128,6 +134,16 @@ pub enum GatewayError {
         /// The methods that there are, as the header `Allow` names them.
         allowed: &'static str,
     },
+    /// No request of that name is remembered.
+    #[error(
+        "no request {id:?} is among the last {kept} that have ended: it runs still, or is older, or never came"
+    )]
+    UnknownRequest {
+        /// The name asked for.
+        id: String,
+        /// How many are remembered.
+        kept: usize,
+    },
     /// An estimate that is no number: cannot come from a real request.
     #[error(transparent)]
     Tokens(#[from] InvalidTokens),
@@ -139,12 +155,6 @@ const RETRY_SECONDS: u64 = 2;
 /// For the header: rounded up, so that nobody comes too early.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
-/// OpenAI's error body.
-#[must_use]
-pub fn openai_error(message: &str, kind: &str, code: &str, param: Option<&str>) -> Value {
-    json!({ "error": { "message": message, "type": kind, "code": code, "param": param } })
 }
 
 // === impl GatewayError ===
@@ -170,10 +180,40 @@ impl GatewayError {
             Self::QueueFull { .. } => "queue_full",
             Self::QueueTimeout { .. } => "queue_timeout",
             Self::Ending => "gateway_ending",
-            Self::PodFailed(_) => "pod_failed",
+            Self::PodFailed(_) | Self::BrokenOff => "pod_failed",
             Self::PodTimeout(_) => "pod_timeout",
             Self::NotFound { .. } => "not_found",
             Self::WrongMethod { .. } => "method_not_allowed",
+            Self::UnknownRequest { .. } => "request_not_found",
+        }
+    }
+
+    /// Whether its message tells of the gateway and its pods, and so may be remembered: those about the body or the headers
+    /// may show what stands in them.
+    pub(crate) const fn is_about_the_gateway(&self) -> bool {
+        match self {
+            Self::Request(_) | Self::BrokenBody(_) | Self::Policy(_) => false,
+            Self::LongUser
+            | Self::ManyUsers
+            | Self::Unauthorized { .. }
+            | Self::NoAdminKey
+            | Self::RateLimited { .. }
+            | Self::ManyConnections { .. }
+            | Self::LongHead { .. }
+            | Self::TooLarge { .. }
+            | Self::TooSlow { .. }
+            | Self::UnknownModel { .. }
+            | Self::NoPods
+            | Self::QueueFull { .. }
+            | Self::QueueTimeout { .. }
+            | Self::Ending
+            | Self::PodFailed(_)
+            | Self::PodTimeout(_)
+            | Self::BrokenOff
+            | Self::NotFound { .. }
+            | Self::WrongMethod { .. }
+            | Self::UnknownRequest { .. }
+            | Self::Tokens(_) => true,
         }
     }
 
@@ -196,7 +236,7 @@ impl GatewayError {
                 "rate_limit_error"
             }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => "server_error",
-            Self::PodFailed(_) | Self::PodTimeout(_) => "server_error",
+            Self::PodFailed(_) | Self::PodTimeout(_) | Self::BrokenOff => "server_error",
             _ => "invalid_request_error",
         }
     }
@@ -210,6 +250,41 @@ impl GatewayError {
             | Self::RateLimited { retry_after, .. } => Some(whole_seconds(*retry_after)),
             _ => None,
         }
+    }
+
+    /// The reply to a client of an API of that shape.
+    #[must_use]
+    pub fn response(&self, shape: Shape) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        match self {
+            Self::Unauthorized { .. } => {
+                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+            }
+            Self::RateLimited { standing, .. } => standing.tell(&mut response),
+            Self::WrongMethod { allowed, .. } => {
+                response.insert_header((ALLOW, *allowed));
+            }
+            _ => {}
+        }
+        if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
+            // What is left of the body is not read: the connection cannot carry another request.
+            response.force_close();
+        }
+        response.json(shape.body(&self.told(&self.to_string())))
+    }
+
+    /// The end of a stream that had begun, for clients of an API of that shape.
+    #[must_use]
+    pub fn event(&self, shape: Shape) -> Bytes {
+        shape.event(&self.told(&self.to_string()))
+    }
+
+    fn told<'a>(&'a self, message: &'a str) -> Told<'a> {
+        let (status, kind, code) = (self.status_code(), self.kind(), self.code());
+        Told { status, message, kind, code, param: self.param() }
     }
 }
 
@@ -261,37 +336,21 @@ impl ResponseError for GatewayError {
             Self::LongHead { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::UnknownModel { .. } | Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::UnknownModel { .. } | Self::NotFound { .. } | Self::UnknownRequest { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
-            Self::PodFailed(_) => StatusCode::BAD_GATEWAY,
+            Self::PodFailed(_) | Self::BrokenOff => StatusCode::BAD_GATEWAY,
             Self::PodTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        if let Some(seconds) = self.retry_after() {
-            response.insert_header((RETRY_AFTER, seconds));
-        }
-        match self {
-            Self::Unauthorized { .. } => {
-                response.insert_header((WWW_AUTHENTICATE, "Bearer"));
-            }
-            Self::RateLimited { standing, .. } => standing.tell(&mut response),
-            Self::WrongMethod { allowed, .. } => {
-                response.insert_header((ALLOW, *allowed));
-            }
-            _ => {}
-        }
-        if matches!(self, Self::TooLarge { .. } | Self::TooSlow { .. } | Self::BrokenBody(_)) {
-            // What is left of the body is not read: the connection cannot carry another request.
-            response.force_close();
-        }
-        response.json(openai_error(&self.to_string(), self.kind(), self.code(), self.param()))
+        self.response(Shape::OpenAi)
     }
 }
 
@@ -340,9 +399,5 @@ mod tests {
             assert_eq!(told, [429, 503].contains(&status), "{error}");
         }
         assert_eq!(unknown.to_string(), "the model \"gpt-9\" does not exist here; there are: a, b");
-        assert_eq!(
-            openai_error("m", "t", "c", None).to_string(),
-            r#"{"error":{"code":"c","message":"m","param":null,"type":"t"}}"#
-        );
     }
 }

@@ -1,4 +1,6 @@
-//! Why a request went when it did, and where: headers for whoever asks.
+//! Why a request went when it did, and where: headers for whoever asks, and a page in the [`terminal`].
+
+pub mod terminal;
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{HeaderMap, HeaderName};

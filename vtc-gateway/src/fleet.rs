@@ -35,14 +35,16 @@ pub use self::sources::Source;
 pub(crate) use self::vitals::Probe;
 pub use self::vitals::Vitals;
 
-use self::news::News;
+use self::news::{Following, News};
 use self::retry_budget::RetryBudget;
 use self::service::Pool;
 use self::slow_start::Ramp;
 use crate::dialect::Dialect;
 use crate::error::GatewayError;
 use crate::lock::Lock;
-use crate::settings::RetryBudgetSetting;
+use crate::reload::ReloadError;
+use crate::settings::{RetryBudgetSetting, Settings};
+use crate::upstream::Manners;
 
 /// The name of the pool of the pods that list no models.
 pub(crate) const ANY_MODEL: &str = "*";
@@ -262,6 +264,26 @@ impl FleetCell {
     pub(crate) fn may_retry(&self) -> bool {
         let now = self.clock.now();
         self.retries.with(|budget| budget.retry(now))
+    }
+
+    /// Has the pods of these settings in force, instead of those before. When this returns, requests go accordingly, but to
+    /// a pod that is new only once it has answered.
+    ///
+    /// # Errors
+    /// They cannot be; nothing has changed.
+    pub(crate) async fn follow(
+        &self,
+        settings: &Settings,
+        manners: &Arc<Manners>,
+    ) -> Result<(), ReloadError> {
+        let file = match &settings.discovery.file {
+            Some(path) => Some(poller::read(path.clone()).await),
+            None => None,
+        };
+        let new = Following { settings: settings.clone(), manners: Arc::clone(manners), file };
+        let (reply, done) = oneshot::channel();
+        self.news.send(News::Settings(Box::new(new), reply)).map_err(|_| OrderError::Ending)?;
+        Ok(done.await.map_err(|_| OrderError::Ending)??)
     }
 
     /// Has an admin's order done. When this returns, requests go accordingly.

@@ -2,24 +2,23 @@
 
 use std::sync::{Arc, OnceLock};
 
-use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
+use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
 use vtc_actor::TrackerHandle;
-use vtc_core::{Clock, Policy, PreciseClock, Router};
+use vtc_core::{Clock, Policy, PreciseClock, Router, ScoringConfig};
 
-use crate::admin::Admin;
 use crate::admission::Admission;
+use crate::configuration::Configuration;
 use crate::error::GatewayError;
-use crate::estimate::Estimators;
-use crate::fleet::FleetCell;
+use crate::fleet::{FleetCell, OrderError};
 use crate::headers::ROUTING_STRATEGY;
-use crate::identity::{self, Identity, Rules};
 use crate::journal::Journal;
-use crate::metrics;
+use crate::live::Live;
 use crate::quota::Quotas;
-use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
-use crate::tenant::Tenants;
+use crate::record::Record;
+use crate::reload::{Fixed, ReloadError, Reloads};
+use crate::settings::Settings;
 
 /// The state behind every request.
 #[derive(Debug)]
@@ -28,16 +27,16 @@ pub struct Gateway {
     tracker: TrackerHandle,
     admission: Arc<Admission>,
     fleet: Arc<FleetCell>,
-    aliases: Aliases,
-    estimators: Estimators,
-    endpoints: EndpointsSetting,
-    limits: Limits,
-    retries: usize,
+    configuration: ArcSwap<Configuration>,
+    fixed: Fixed,
+    reloads: Reloads,
     max_pod_load: f64,
-    identity: Arc<Rules>,
-    tenants: Arc<Tenants>,
     quotas: Arc<Quotas>,
-    admin: Admin,
+    record: Arc<Record>,
+    live: Live,
+    /// Whether virtual counters count weighted tokens.
+    counts_tokens: bool,
+    scoring: ScoringConfig,
     metrics: PrometheusHandle,
     journal: Journal,
     /// Set once it has been told to end.
@@ -61,20 +60,49 @@ impl Gateway {
             tracker,
             admission,
             fleet,
-            aliases: settings.aliases.clone(),
-            estimators: settings.estimators.clone(),
-            endpoints: settings.endpoints,
-            limits: settings.limits,
-            retries: settings.upstream.retries,
+            configuration: ArcSwap::from_pointee(Configuration::new(settings)),
+            fixed: Fixed::of(settings),
+            reloads: Reloads::new(),
             max_pod_load: settings.vtc.scoring.max_pod_load,
-            identity: Arc::new(settings.identity.clone()),
-            tenants: Arc::new(settings.tenants.clone()),
             quotas: Arc::new(quotas),
-            admin: settings.admin.clone(),
+            record: Arc::new(Record::new(clock, settings.record.requests)),
+            live: Live::new(),
+            counts_tokens: settings.queue.as_ref().is_some_and(|queue| queue.counts_tokens),
+            scoring: settings.vtc.scoring,
             metrics,
             journal,
             ending: OnceLock::new(),
         }
+    }
+
+    /// Puts these settings in force: all that can change while the gateway runs, or nothing. When this returns, the next
+    /// request sees them; those under way go on as they began. One at a time.
+    ///
+    /// # Errors
+    /// They change what needs a restart; the file of pods that they name is broken; the gateway is ending.
+    pub async fn reload(&self, settings: &Settings) -> Result<(), ReloadError> {
+        self.fixed.allows(&Fixed::of(settings))?;
+        // It may take a moment to unpack a vocabulary, and no request should wait for that.
+        let estimators = settings.estimators.clone();
+        let loaded = tokio::task::spawn_blocking(move || estimators.load()).await;
+        loaded.map_err(|_| ReloadError::Pods(OrderError::Ending))?;
+        let configuration = Configuration::new(settings);
+        self.fleet.follow(settings, &configuration.manners).await?;
+        self.quotas.set(&settings.tenants, settings.identity.sub_user_max_in_flight);
+        self.configuration.store(Arc::new(configuration));
+        Ok(())
+    }
+
+    /// The settings in force, for one request.
+    #[must_use]
+    pub fn configuration(&self) -> Arc<Configuration> {
+        self.configuration.load_full()
+    }
+
+    /// How often settings were read again, and what came of it.
+    #[must_use]
+    pub const fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// Who has used how much, and the policies.
@@ -106,62 +134,16 @@ impl Gateway {
         }
     }
 
-    /// Other names for models.
-    #[must_use]
-    pub const fn aliases(&self) -> &Aliases {
-        &self.aliases
-    }
-
-    pub(crate) const fn estimators(&self) -> &Estimators {
-        &self.estimators
-    }
-
-    pub(crate) const fn endpoints(&self) -> EndpointsSetting {
-        self.endpoints
-    }
-
-    /// Who sends that request, and counts it.
-    ///
-    /// # Errors
-    /// Those of [`identity::who`].
-    pub fn identify<'a>(&self, client: &'a HttpRequest) -> Result<Identity<'a>, GatewayError> {
-        let peer = client.peer_addr().map(|address| address.ip());
-        let identity = identity::who(&self.identity, client.headers(), peer);
-        match &identity {
-            Ok(identity) => {
-                metrics::identity(identity.source.name());
-                if identity.forged {
-                    metrics::forged();
-                }
-            }
-            Err(GatewayError::Unauthorized { .. }) => metrics::identity("refused"),
-            Err(_) => {}
-        }
-        identity
-    }
-
-    /// How it is decided who asks.
-    #[must_use]
-    pub fn identity(&self) -> &Rules {
-        &self.identity
-    }
-
-    /// What each account may.
-    #[must_use]
-    pub fn tenants(&self) -> &Tenants {
-        &self.tenants
-    }
-
     /// How much each account has left of what it may.
     #[must_use]
     pub fn quotas(&self) -> &Arc<Quotas> {
         &self.quotas
     }
 
-    /// Who may look into the gateway.
+    /// What became of requests, and who was served what.
     #[must_use]
-    pub const fn admin(&self) -> &Admin {
-        &self.admin
+    pub const fn record(&self) -> &Arc<Record> {
+        &self.record
     }
 
     /// From now on it tells load balancers to send no more.
@@ -179,12 +161,19 @@ impl Gateway {
         &self.journal
     }
 
-    pub(crate) const fn limits(&self) -> Limits {
-        self.limits
+    /// Where watchers wait.
+    pub(crate) const fn live(&self) -> &Live {
+        &self.live
     }
 
-    pub(crate) const fn retries(&self) -> usize {
-        self.retries
+    /// Whether virtual counters count weighted tokens.
+    pub(crate) const fn counts_tokens(&self) -> bool {
+        self.counts_tokens
+    }
+
+    /// The weights of `vtc-basic`'s score.
+    pub(crate) const fn scoring(&self) -> ScoringConfig {
+        self.scoring
     }
 
     /// Running requests at which a pod counts as fully loaded.

@@ -21,7 +21,8 @@
 //!
 //! # Rooms
 //!
-//! [`settings`] and [`cli`] say what it is told; [`server`] puts it together; [`gateway`] is what all workers share;
+//! [`settings`] and [`cli`] say what it is told; [`outline`] tells what comes of it; [`configuration`] is what of it can change,
+//! and [`reload`] changes it; [`server`] puts it together; [`gateway`] is what all workers share;
 //! [`tenant`] is what each account may and [`admin`] who may look in; [`fleet`] knows the pods; `upstream` speaks to
 //! them; [`explain`], [`status`] and [`metrics`] tell about it; [`demo`] has simulated pods and traffic. [`request`], [`sse`], [`usage`], [`view`] and [`dialect`] read and edit bytes and
 //! know nothing of HTTP.
@@ -31,6 +32,7 @@ pub mod admin;
 pub mod admission;
 mod body;
 pub mod cli;
+pub mod configuration;
 mod connections;
 pub mod demo;
 pub mod dialect;
@@ -44,16 +46,21 @@ mod head;
 pub mod headers;
 pub mod identity;
 mod journal;
+pub mod live;
 mod lock;
 pub mod logging;
 pub mod metrics;
 #[cfg(test)]
 mod mutations;
+pub mod outline;
+mod page;
 mod pass;
 mod passed;
 mod proxy;
 pub mod quota;
 
+pub mod record;
+pub mod reload;
 pub mod request;
 pub mod server;
 pub mod settings;

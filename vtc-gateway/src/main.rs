@@ -4,24 +4,36 @@ use anyhow::Context;
 use clap::Parser;
 use vtc_gateway::cli::{Cli, Command};
 use vtc_gateway::identity::key::{self, KeyHash};
+use vtc_gateway::outline::Outline;
+use vtc_gateway::reload::{Reading, Reloader};
 use vtc_gateway::settings::LogSetting;
-use vtc_gateway::{demo, ending, logging, server};
+use vtc_gateway::{demo, ending, explain, logging, server};
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     actix_web::rt::System::new().block_on(async {
         match cli.command {
             Command::Serve(args) => {
-                let settings = args.settings()?;
-                logging::begin(&settings.log);
-                let serving = server::start(&settings).await?;
+                let reading = Reading::of(&args)?;
+                logging::begin(&reading.settings.log);
+                let delay = reading.settings.shutdown.delay;
+                let serving = server::start(&reading.settings).await?;
+                if args.config.is_some() {
+                    let reloader = Reloader::new(args, reading, serving.gateway.clone());
+                    actix_web::rt::spawn(reloader.context("cannot listen for SIGHUP")?.run());
+                }
                 println!("listening on {}", serving.url());
-                ending::serve(serving, settings.shutdown.delay).await.context("the server failed")
+                ending::serve(serving, delay).await.context("the server failed")
+            }
+            Command::Check(args) => {
+                print!("{}", Outline::of(&args)?);
+                Ok(())
             }
             Command::Demo(args) => {
                 logging::begin(&LogSetting::default());
                 demo::run(&args).await
             }
+            Command::Explain(args) => explain::terminal::run(&args).await,
             Command::Key => {
                 let key = key::fresh().context("the system has no randomness to give")?;
                 println!("{key}\nkey_sha256 = \"{}\"", KeyHash::of(key.as_bytes()));

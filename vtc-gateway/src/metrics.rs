@@ -22,6 +22,9 @@ const QUEUE_WAIT: &str = "vtc_gateway_queue_wait_seconds";
 const IDENTITIES: &str = "vtc_gateway_identities_total";
 const FORGED: &str = "vtc_gateway_ignored_user_headers_total";
 const LIMITED: &str = "vtc_gateway_limited_total";
+const RELOADS: &str = "vtc_gateway_config_reloads_total";
+const RELOADED: &str = "vtc_gateway_config_last_reload_successful";
+const IN_FORCE: &str = "vtc_gateway_config_last_success_timestamp_seconds";
 /// Set by the core whenever it publishes the extremes; AIBrix's name.
 const BUCKET: &str = "vtc_bucket_size_active";
 
@@ -117,6 +120,18 @@ fn describe() {
         LIMITED,
         "Requests refused because their account had as much as it may, by limit: requests, tokens or in_flight"
     );
+    metrics::describe_counter!(
+        RELOADS,
+        "How often the configuration was read again, by outcome: applied, or failed, after which the one before is in force"
+    );
+    metrics::describe_gauge!(
+        RELOADED,
+        "Whether the configuration as it was last read is in force: 1; 0 if it was refused"
+    );
+    metrics::describe_gauge!(
+        IN_FORCE,
+        "When the configuration in force came into force, in seconds since 1970"
+    );
     metrics::describe_gauge!(BUCKET, "The adaptive bucket in force: tokens per step of a user's position");
 }
 
@@ -184,6 +199,19 @@ pub fn time_to_head(after: Duration) {
 /// A request has waited for its turn.
 pub fn queue_wait(pool: &Arc<str>, wait: Duration) {
     metrics::histogram!(QUEUE_WAIT, "pool" => Arc::clone(pool)).record(wait);
+}
+
+/// The configuration was read again: whether it is in force.
+pub fn reloaded(is_in_force: bool) {
+    let outcome = if is_in_force { "applied" } else { "failed" };
+    metrics::counter!(RELOADS, "outcome" => outcome).increment(1);
+    metrics::gauge!(RELOADED).set(f64::from(u8::from(is_in_force)));
+}
+
+/// The configuration in force came into force at that time, in seconds since 1970.
+pub fn in_force_since(seconds: f64) {
+    metrics::gauge!(IN_FORCE).set(seconds);
+    metrics::gauge!(RELOADED).set(1.0);
 }
 
 #[cfg(test)]

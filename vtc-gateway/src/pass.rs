@@ -1,5 +1,6 @@
 //! What a request holds that may go: its place on a pod, and who pays for it.
 
+use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::estimate::Lesson;
 use crate::fleet::{Probe, Vitals};
 use crate::journal::Entry;
 use crate::quota::Stay;
+use crate::record::{Ending, Trail};
 
 /// A request that has been admitted. It ends once: by one of the endings, which consume it, or by being dropped, which
 /// charges what was delivered.
@@ -23,11 +25,13 @@ pub(crate) struct Pass {
     vitals: Option<Arc<Vitals>>,
     /// What is told of it.
     entry: Option<Rc<Entry>>,
+    /// What is remembered of the request.
+    trail: Option<Rc<Trail>>,
 }
 
 enum Kind {
     /// There is no queue.
-    Open { ticket: Ticket, untried: PodTable, probe: Option<Probe>, lesson: Option<Lesson> },
+    Open { ticket: Ticket, among: PodTable, untried: PodTable, probe: Option<Probe>, lesson: Option<Lesson> },
     /// It comes from the queue, which wants to know what becomes of it.
     Queued { permit: Box<Permit>, tried: Vec<String> },
 }
@@ -35,10 +39,10 @@ enum Kind {
 // === impl Pass ===
 
 impl Pass {
-    /// The pass of a request that did not have to wait. `pods`: those that could have served it. `probe`: the place that
-    /// it has on a pod whose breaker is half open.
-    pub(crate) fn open(ticket: Ticket, pods: &PodTable, probe: Option<Probe>) -> Self {
-        Self::of(Kind::Open { ticket, untried: pods.clone(), probe, lesson: None })
+    /// The pass of a request that did not have to wait. `among`: the pods that its own was chosen from. `pods`: those that
+    /// could serve it. `probe`: the place that it has on a pod whose breaker is half open.
+    pub(crate) fn open(ticket: Ticket, among: PodTable, pods: &PodTable, probe: Option<Probe>) -> Self {
+        Self::of(Kind::Open { ticket, among, untried: pods.clone(), probe, lesson: None })
     }
 
     /// The same, from which something is learned when it is settled. The queue learns by itself.
@@ -55,7 +59,7 @@ impl Pass {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, stay: None, vitals: None, entry: None }
+        Self { kind, stay: None, vitals: None, entry: None, trail: None }
     }
 
     /// The same, within its account's limits.
@@ -83,13 +87,22 @@ impl Pass {
         }
     }
 
-    /// It has ended, well unless it was said before that it has not.
-    fn ended(&self, usage: Option<Usage>) {
+    /// The same, with what is remembered of the request: it ends there, too.
+    pub(crate) fn recorded(self, trail: &Rc<Trail>) -> Self {
+        trail.goes_to(self.pod().name());
+        Self { trail: Some(Rc::clone(trail)), ..self }
+    }
+
+    /// Notes how the request ends.
+    fn ends(&self, ending: Ending) {
         if let Some(entry) = &self.entry {
-            if let Some(usage) = usage {
-                entry.cost(usage);
+            if let Ending::Settled(usage) = &ending {
+                entry.cost(*usage);
             }
             entry.ended();
+        }
+        if let Some(trail) = &self.trail {
+            trail.ends(ending);
         }
     }
 
@@ -112,6 +125,13 @@ impl Pass {
         }
     }
 
+    /// The pod has failed it, and why.
+    pub(crate) fn note_failure(&self, failure: &dyn Display) {
+        if let Some(trail) = &self.trail {
+            trail.failed(failure);
+        }
+    }
+
     /// The pod has not answered; `is_away`: nobody is there.
     pub(crate) fn pod_failed(&self, is_away: bool) {
         if let Some(vitals) = &self.vitals {
@@ -127,6 +147,22 @@ impl Pass {
         }
     }
 
+    /// The pods that its first was chosen from.
+    pub(crate) const fn among(&self) -> &PodTable {
+        match &self.kind {
+            Kind::Open { among, .. } => among,
+            Kind::Queued { permit, .. } => permit.among(),
+        }
+    }
+
+    /// The weighted tokens that its user was charged in advance.
+    pub(crate) fn reserved(&self) -> f64 {
+        match &self.kind {
+            Kind::Open { ticket, .. } => ticket.reserved(),
+            Kind::Queued { permit, .. } => permit.ticket().reserved(),
+        }
+    }
+
     /// How it came out of the queue; `None` if there is none.
     pub(crate) fn grant(&self) -> Option<&Grant> {
         match &self.kind {
@@ -139,7 +175,7 @@ impl Pass {
     /// whether there is one.
     pub(crate) async fn move_on(&mut self, choose: impl FnOnce(&PodTable) -> Option<Arc<Pod>>) -> bool {
         self.vitals = None;
-        match &mut self.kind {
+        let moved = match &mut self.kind {
             Kind::Open { ticket, untried, probe, .. } => {
                 *probe = None;
                 *untried = untried.without(ticket.pod());
@@ -151,7 +187,11 @@ impl Pass {
                 let avoid: Vec<&str> = tried.iter().map(String::as_str).collect();
                 matches!(permit.move_on(&avoid).await, Ok(Ok(())))
             }
+        };
+        if moved && let Some(trail) = &self.trail {
+            trail.goes_to(self.pod().name());
         }
+        moved
     }
 
     /// So much has flowed so far, input and output. Never lowers what was said before.
@@ -159,6 +199,9 @@ impl Pass {
         self.cost(input_tokens, output_tokens);
         if let Some(entry) = &self.entry {
             entry.cost(Usage { input: input_tokens, cached: 0, output: output_tokens });
+        }
+        if let Some(trail) = &self.trail {
+            trail.progress(input_tokens, output_tokens);
         }
         match &self.kind {
             Kind::Open { ticket, .. } => {
@@ -172,7 +215,7 @@ impl Pass {
     /// The request has ended and cost that much.
     pub(crate) fn settle(self, usage: Usage) {
         self.cost(usage.input, usage.output);
-        self.ended(Some(usage));
+        self.ends(Ending::Settled(usage));
         match self.kind {
             Kind::Open { ticket, lesson, .. } => {
                 if let Some(lesson) = lesson {
@@ -187,7 +230,7 @@ impl Pass {
 
     /// The request has ended, and nobody said what it cost: what was delivered, or else what was estimated.
     pub(crate) fn close(self) {
-        self.ended(None);
+        self.ends(Ending::Closed);
         match self.kind {
             Kind::Open { ticket, .. } => {
                 ticket.close();
@@ -199,7 +242,7 @@ impl Pass {
     /// The request was not served: it costs nothing.
     pub(crate) fn void(self) {
         self.cost(0, 0);
-        self.ended(None);
+        self.ends(Ending::Voided);
         match self.kind {
             Kind::Open { ticket, .. } => {
                 let _ = ticket.settle(0.0, 0.0);

@@ -76,6 +76,7 @@ impl<B> PassedStream<B> {
             tracing::warn!(request_id, trace_id, pod = pass.pod().name(), %reason, "a pod broke off its answer");
             pass.failed("pod_failed");
             pass.pod_failed(false);
+            pass.note_failure(&reason);
             pass.close();
         }
         ErrorBadGateway("the pod broke off its answer")

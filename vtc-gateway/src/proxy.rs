@@ -8,15 +8,16 @@ use actix_web::body::SizedStream;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::http::{StatusCode, Version};
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::Instant;
 use vtc_core::Policy;
 
 use crate::admission::Candidate;
+use crate::configuration::Configuration;
 use crate::dialect::Dialect;
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
 use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
@@ -25,6 +26,7 @@ use crate::identity::Identity;
 use crate::journal::Entry;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
+use crate::record::Trail;
 use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
@@ -36,6 +38,7 @@ use crate::{body, explain, head, identity, metrics};
 /// A request under way: what was decided about it.
 struct Passage<'a> {
     gateway: &'a Gateway,
+    configuration: &'a Configuration,
     upstream: &'a Upstream,
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
@@ -46,6 +49,7 @@ struct Passage<'a> {
     generation: GenerationRequest<'a>,
     estimate: Estimate,
     bytes: usize,
+    trail: &'a Rc<Trail>,
 }
 
 /// A request whose pod has answered, or begun to.
@@ -66,11 +70,14 @@ pub async fn generate(
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
     let entry = gateway.journal().begin(endpoint, &client, &request_id);
-    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &entry).await;
+    let trail = Rc::new(gateway.record().begin(endpoint.path(), &request_id));
+    let outcome = serve(endpoint, &client, payload, &gateway, &upstream, &request_id, &entry, &trail).await;
     let mut response = outcome.unwrap_or_else(|error| {
         tracing::debug!(request_id = entry.id(), trace_id = entry.trace_id(), code = error.code(), "refused");
+        let response = error.response(Shape::of(endpoint));
         entry.failed(error.code());
-        error.error_response()
+        trail.refused(&error, response.status());
+        response
     });
     entry.replied(response.status());
     metrics::request(endpoint.path(), response.status().as_u16());
@@ -86,19 +93,24 @@ async fn serve(
     upstream: &Upstream,
     request_id: &HeaderValue,
     entry: &Rc<Entry>,
+    trail: &Rc<Trail>,
 ) -> Result<HttpResponse, GatewayError> {
-    head::check(client, gateway.limits().header_bytes)?;
-    let identity = gateway.identify(client)?;
+    let configuration = &*gateway.configuration();
+    let upstream = &upstream.with(&configuration.manners);
+    head::check(client, configuration.limits.header_bytes)?;
+    let identity = configuration.identify(client)?;
     let policy = gateway.policy(client.headers())?;
-    let body = body::read(client, payload, gateway.limits()).await?;
+    let body = body::read(client, payload, configuration.limits).await?;
     let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
-    let model = generation.model.as_deref().map(|name| gateway.aliases().resolve(name).unwrap_or(name));
-    let estimate = Estimate::of(&generation, gateway.estimators().of(model));
+    let model = generation.model.as_deref().map(|name| configuration.aliases.resolve(name).unwrap_or(name));
+    let estimate = Estimate::of(&generation, configuration.estimators.of(model));
+    trail.asked(identity.source, model, policy.name(), estimate);
     let bytes = body.len();
-    let may_name_user = gateway.identity().sub_users && generation.is_json();
+    let may_name_user = configuration.identity.sub_users && generation.is_json();
     let sub_user = if may_name_user { identity::sub_user(&body)? } else { None };
     let passage = Passage {
         gateway,
+        configuration,
         upstream,
         client,
         request_id,
@@ -109,6 +121,7 @@ async fn serve(
         generation,
         estimate,
         bytes,
+        trail,
     };
     passage.go().await
 }
@@ -132,7 +145,9 @@ impl Passage<'_> {
         let begun = Instant::now();
         let fleet = self.gateway.fleet().load();
         let account = &*self.identity.account;
-        let terms = self.gateway.tenants().of(account);
+        let terms = self.configuration.tenants.of(account);
+        self.trail.enters(account, terms.weight);
+        let tells = explain::is_wanted(self.client.headers());
         let candidate = Candidate {
             service: self.service(&fleet, terms)?,
             policy: self.policy,
@@ -140,17 +155,21 @@ impl Passage<'_> {
             weight: terms.weight,
             estimate: self.estimate,
             bytes: self.bytes,
-            explain: explain::is_wanted(self.client.headers()),
+            longest_wait: self.configuration.longest_wait,
+            explain: tells || self.gateway.record().counts_those_ahead(),
         };
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
         self.entry.waits(account, self.generation.model.as_deref(), self.policy.name());
-        let pass = self.gateway.admission().admit(&candidate).await?.within(stay).entered(self.entry);
+        let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
         self.entry.goes(pass.grant().map(|grant| grant.waited));
+        self.trail.admitted(&pass, candidate.explain, self.gateway.router(), self.gateway.scoring());
+        let pass = pass.recorded(self.trail).entered(self.entry);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
         self.entry.answered(pass.pod().name());
+        self.trail.answered(answer.status);
         tracing::debug!(
             request_id = self.entry.id(),
             trace_id = self.entry.trace_id(),
@@ -167,7 +186,7 @@ impl Passage<'_> {
         // A pod's name is checked to be fit for a header when it is configured.
         response.insert_header((TARGET_POD, pass.pod().name()));
         standing.tell(&mut response);
-        if candidate.explain {
+        if tells {
             explain::tell(&pass, self.policy.name(), &mut response);
         }
         Ok(match answer.body {
@@ -195,7 +214,7 @@ impl Passage<'_> {
                 Some(_) => Err(RequestError::NO_MODEL.into()),
             };
         };
-        let aliases = self.gateway.aliases();
+        let aliases = &self.configuration.aliases;
         let model = aliases.resolve(name).unwrap_or(name);
         let service = if terms.allows(name) { fleet.serving(model) } else { terms.serving(fleet, model) };
         service.map_err(|error| match error {
@@ -235,7 +254,7 @@ impl Passage<'_> {
     /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
     /// once. The user is charged once. If all fail, not at all.
     async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let mut headers = to_pod(self.client.headers(), self.request_id, self.gateway.identity());
+        let mut headers = to_pod(self.client.headers(), self.request_id, &self.configuration.identity);
         self.entry.asks(&mut headers);
         let deadline = self.upstream.deadline();
         let mut all_are_away = true;
@@ -255,6 +274,7 @@ impl Passage<'_> {
                 %failure,
                 "a pod failed before it answered"
             );
+            pass.note_failure(&failure);
             if matches!(failure, UpstreamError::TooLong { .. }) {
                 // The work was done. Nobody knows how much it was, so the estimate stays.
                 pass.pod_answered(true);
@@ -274,7 +294,7 @@ impl Passage<'_> {
                 return Err(GatewayError::PodFailed(failure.to_string()));
             }
             let has_other = self.gateway.admission().move_on(&mut pass, candidate).await;
-            if !has_other || attempt >= self.gateway.retries() {
+            if !has_other || attempt >= self.configuration.retries {
                 pass.void();
                 let is_hopeless = !has_other && all_are_away;
                 let failed = || GatewayError::PodFailed(failure.to_string());
@@ -306,7 +326,8 @@ impl Passage<'_> {
         if let Some(key) = &backend.authorization {
             headers.to_mut().insert(AUTHORIZATION, key.clone());
         }
-        let alias = self.generation.model.as_deref().and_then(|name| self.gateway.aliases().resolve(name));
+        let alias =
+            self.generation.model.as_deref().and_then(|name| self.configuration.aliases.resolve(name));
         let body: Bytes = self.generation.to_pod(dialect, alias);
         let path = self.path();
         let question = Question {
@@ -327,7 +348,7 @@ impl Passage<'_> {
         pass: Pass,
     ) -> HttpResponse {
         let view = ClientView::new(&self.generation, dialect);
-        let events = MeteredStream::new(events, view, self.generation.n, self.estimate, pass);
+        let events = MeteredStream::new(events, view, &self.generation, self.estimate, pass);
         self.streaming(response, events)
     }
 

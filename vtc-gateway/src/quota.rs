@@ -5,6 +5,8 @@
 //! brings, and what its requests in flight take beyond their estimates: who owes waits until that is paid. A request that
 //! no pod served gives its tokens back, but it has been a request.
 //!
+//! Limits may be [replaced](Quotas::set) while requests are under way: what accounts have taken and owe stays.
+//!
 //! Accounts that are idle are forgotten: what is remembered is in proportion to those who asked within the last minute or
 //! owe something.
 
@@ -22,23 +24,34 @@ use std::time::Duration;
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::HeaderName;
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use vtc_core::Clock;
 
 pub use self::rate::Left;
 use self::rate::Rate;
+use self::store::Arrivals;
 use crate::error::GatewayError;
 use crate::metrics;
-use crate::tenant::{TenantLimits, Tenants};
+use crate::tenant::{TenantLimits, Tenants, Terms};
 
 /// The limits of all accounts, and how they stand.
-#[derive(Debug)]
 pub struct Quotas {
+    limits: ArcSwap<AllLimits>,
+    /// What was taken of the limits on requests and on tokens, by account.
+    requests: Arrivals,
+    tokens: Arrivals,
+    /// Requests in flight by account, of those who have any and a limit on them; sub-users by theirs and their name.
+    in_flight: DashMap<Counted, usize>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The limits in force.
+#[derive(Debug)]
+struct AllLimits {
     named: HashMap<String, Limits>,
     others: Limits,
     sub_user_max_in_flight: Option<usize>,
-    /// Requests in flight by account, of those who have any and a limit on them; sub-users by theirs and their name.
-    in_flight: DashMap<Counted, usize>,
 }
 
 #[derive(Debug)]
@@ -82,10 +95,32 @@ impl Quotas {
     /// The limits of these tenants. Nobody has taken anything.
     #[must_use]
     pub fn new(tenants: &Tenants, sub_user_max_in_flight: Option<usize>, clock: &Arc<dyn Clock>) -> Self {
-        let limits = |limits: &TenantLimits| Limits::new(limits, clock);
-        let named = tenants.named.iter().map(|(name, terms)| (name.clone(), limits(&terms.limits))).collect();
-        let others = limits(&tenants.others.limits);
-        Self { named, others, sub_user_max_in_flight, in_flight: DashMap::new() }
+        let (requests, tokens) = (Arrivals::default(), Arrivals::default());
+        let limits = AllLimits::new(tenants, sub_user_max_in_flight, [&requests, &tokens], clock);
+        let limits = ArcSwap::from_pointee(limits);
+        Self { limits, requests, tokens, in_flight: DashMap::new(), clock: Arc::clone(clock) }
+    }
+
+    /// Puts the limits of these tenants in force. What was taken stays taken, whoever's terms an account has now: of a
+    /// higher limit more is left, of a lower one less or nothing, but nobody waits longer for that than a minute. Where
+    /// there was no limit nobody has taken anything, and requests in flight that nothing limited do not count.
+    pub fn set(&self, tenants: &Tenants, sub_user_max_in_flight: Option<usize>) {
+        let arrivals = [&self.requests, &self.tokens];
+        let new = Arc::new(AllLimits::new(tenants, sub_user_max_in_flight, arrivals, &self.clock));
+        let old = self.limits.swap(Arc::clone(&new));
+        // Between these two a request may be counted by the new limit for what was taken by the old one.
+        let now = self.clock.now().as_nanos();
+        type OfLimits = fn(&Limits) -> Option<&Rate>;
+        let rates: [(&Arrivals, OfLimits); 2] = [
+            (&self.requests, |limits| limits.requests.as_ref()),
+            (&self.tokens, |limits| limits.tokens.as_ref()),
+        ];
+        for (arrivals, rate) in rates {
+            arrivals.rescale(now, |account, ahead| {
+                let (before, after) = (rate(old.of(account))?, rate(new.of(account))?);
+                Some(after.ahead_after(before, ahead))
+            });
+        }
     }
 
     /// Counts a request of that account that will probably take so many tokens. `None` if nothing limits it.
@@ -98,10 +133,11 @@ impl Quotas {
         sub_user: Option<&str>,
         estimate: u64,
     ) -> Result<Option<Stay>, GatewayError> {
-        let limits = self.of(account);
+        let limits = self.limits.load();
+        let (of_sub_users, limits) = (limits.sub_user_max_in_flight, limits.of(account));
         // Whoever owes has to wait, even if it is for nothing.
         let estimate = estimate.max(1);
-        let sub_user = sub_user.filter(|_| self.sub_user_max_in_flight.is_some());
+        let sub_user = sub_user.filter(|_| of_sub_users.is_some());
         if limits.is_none() && sub_user.is_none() {
             return Ok(None);
         }
@@ -110,8 +146,7 @@ impl Quotas {
             Err(GatewayError::RateLimited { reason, retry_after, standing: self.standing(account) })
         };
         let of_all = limits.max_in_flight.map(|most| (most, None));
-        let of_sub_user =
-            self.sub_user_max_in_flight.zip(sub_user).map(|(most, name)| (most, Some(name.to_owned())));
+        let of_sub_user = of_sub_users.zip(sub_user).map(|(most, name)| (most, Some(name.to_owned())));
         let account_of = account.to_owned();
         // Dropping it takes back what has been counted.
         let mut stay = Stay {
@@ -141,23 +176,24 @@ impl Quotas {
                 format!("this request needs some {estimate} tokens, more than is left of a minute's");
             return refuse("tokens", reason, wait);
         }
-        stay.estimate = estimate;
+        // Should there be a limit on tokens when it ends, it costs all that it will have taken.
+        stay.estimate = if limits.tokens.is_some() { estimate } else { 0 };
         Ok(Some(stay))
     }
 
     /// How an account's limits stand.
     #[must_use]
     pub fn standing(&self, account: &str) -> Standing {
-        let limits = self.of(account);
+        let limits = self.limits.load();
+        let limits = limits.of(account);
         let left = |rate: &Option<Rate>| rate.as_ref().map(|rate| rate.left(account));
         Standing { requests: left(&limits.requests), tokens: left(&limits.tokens) }
     }
 
     /// Forgets who has been idle. To be called every minute or so.
     pub fn shrink(&self) {
-        for limits in self.named.values().chain([&self.others]) {
-            [&limits.requests, &limits.tokens].into_iter().flatten().for_each(Rate::shrink);
-        }
+        let now = self.clock.now().as_nanos();
+        [&self.requests, &self.tokens].into_iter().for_each(|arrivals| arrivals.shrink(now));
         self.in_flight.shrink_to_fit();
     }
 
@@ -175,6 +211,27 @@ impl Quotas {
             *running == 0
         });
     }
+}
+
+impl fmt::Debug for Quotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Quotas").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+// === impl AllLimits ===
+
+impl AllLimits {
+    fn new(
+        tenants: &Tenants,
+        sub_user_max_in_flight: Option<usize>,
+        arrivals: [&Arrivals; 2],
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let limits = |terms: &Terms| Limits::new(&terms.limits, arrivals, clock);
+        let named = tenants.named.iter().map(|(name, terms)| (name.clone(), limits(terms))).collect();
+        Self { named, others: limits(&tenants.others), sub_user_max_in_flight }
+    }
 
     fn of(&self, account: &str) -> &Limits {
         self.named.get(account).unwrap_or(&self.others)
@@ -184,12 +241,16 @@ impl Quotas {
 // === impl Limits ===
 
 impl Limits {
-    fn new(limits: &TenantLimits, clock: &Arc<dyn Clock>) -> Self {
-        let rate = |limit: Option<u32>| Some(Rate::per_minute(NonZeroU32::new(limit?)?, Arc::clone(clock)));
+    /// `arrivals`: of requests and of tokens.
+    fn new(limits: &TenantLimits, arrivals: [&Arrivals; 2], clock: &Arc<dyn Clock>) -> Self {
+        let rate = |limit: Option<u32>, arrivals: &Arrivals| {
+            Some(Rate::per_minute(NonZeroU32::new(limit?)?, arrivals.clone(), Arc::clone(clock)))
+        };
+        let [requests, tokens] = arrivals;
         Self {
             max_in_flight: limits.max_in_flight,
-            requests: rate(limits.requests_per_minute),
-            tokens: rate(limits.tokens_per_minute),
+            requests: rate(limits.requests_per_minute, requests),
+            tokens: rate(limits.tokens_per_minute, tokens),
         }
     }
 
@@ -217,7 +278,7 @@ impl Drop for Stay {
         for counted in &self.counted {
             self.quotas.uncount(counted);
         }
-        if let Some(rate) = &self.quotas.of(&self.account).tokens {
+        if let Some(rate) = &self.quotas.limits.load().of(&self.account).tokens {
             rate.correct(&self.account, i128::from(self.cost.get()) - i128::from(self.estimate));
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_server::ServerBuilder;
@@ -25,10 +26,11 @@ use crate::fleet::{FleetCell, Poller};
 use crate::gateway::Gateway;
 use crate::journal::Journal;
 use crate::quota::Quotas;
+use crate::record::Record;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
-use crate::{admin, connections, metrics, proxy, status, tls};
+use crate::{admin, connections, live, metrics, page, proxy, record, status, tls};
 
 /// A gateway that listens. It serves once [`Serving::server`] is polled.
 pub struct Serving {
@@ -84,12 +86,12 @@ impl fmt::Debug for Serving {
 }
 
 /// How long a client may take to send the head of its request.
-const HEAD_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an idle connection of a client is kept.
-const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(75);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Whoever has been idle for a minute has nothing to be remembered.
-const SHRINK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
+const SHRINK_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts everything but the serving itself: listens, asks every pod once, starts the periodic duties. Needs a
 /// running actix system.
@@ -115,16 +117,16 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let gateway = Data::new(gateway);
 
     settings.estimators.load();
-    let (upstream_settings, pod_tls) = (settings.upstream.clone(), settings.pod_tls.clone());
+    let manners = Arc::clone(&gateway.configuration().manners);
     let per_client = settings.limits.connections_per_client;
     let counts_connections = per_client.is_some();
     let connections = Connections::new(per_client.unwrap_or(usize::MAX), &settings.identity.proxies);
     let app = {
-        let gateway = gateway.clone();
+        let (gateway, manners) = (gateway.clone(), Arc::clone(&manners));
         move || {
             App::new()
                 .app_data(gateway.clone())
-                .app_data(Data::new(Upstream::new(&upstream_settings, &pod_tls)))
+                .app_data(Data::new(Upstream::new(Arc::clone(&manners))))
                 .wrap(Condition::new(counts_connections, from_fn(connections::guard)))
                 .configure(routes)
                 .default_service(web::to(status::nothing))
@@ -193,19 +195,22 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
         }
     };
 
-    let upstream = Rc::new(Upstream::new(&settings.upstream, &settings.pod_tls));
-    let mut poller = Poller::new(settings, fleet, news, admission);
+    let upstream = Rc::new(Upstream::new(Arc::clone(&manners)));
+    let mut poller = Poller::new(settings, fleet, news, admission, manners);
     poller.begin(&upstream).await.map_err(StartError::Pods)?;
     actix_web::rt::spawn(poller.run(upstream));
     if let Some(tls) = &settings.tls {
         let renewing = tls::keep_renewed(Arc::clone(tls.certificate()));
         actix_web::rt::spawn(renewing.map_err(StartError::Signals)?);
     }
-    actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas())));
+    let window = gateway.router().tracker().config().span();
+    actix_web::rt::spawn(keep_shrunk(Arc::clone(gateway.quotas()), Arc::clone(gateway.record()), window));
     actix_web::rt::spawn(metrics::keep_added_up({
         let metrics = gateway.metrics().clone();
         move || metrics.run_upkeep()
     }));
+
+    actix_web::rt::spawn(live::run(gateway.clone()));
 
     Ok(Serving { address, is_tls: settings.tls.is_some(), handle: server.handle(), server, gateway })
 }
@@ -216,10 +221,12 @@ fn available_workers() -> usize {
 }
 
 /// Forgets accounts that are idle, again and again; runs until it is dropped.
-async fn keep_shrunk(quotas: Arc<Quotas>) {
+async fn keep_shrunk(quotas: Arc<Quotas>, record: Arc<Record>, window: Duration) {
     loop {
         tokio::time::sleep(SHRINK_EVERY).await;
         quotas.shrink();
+        // Whoever has tokens in the window is shown with them.
+        record.shrink(window.max(SHRINK_EVERY));
     }
 }
 
@@ -230,7 +237,12 @@ fn routes(config: &mut web::ServiceConfig) {
             config.service(resource.default_service(web::to(|it| status::wrong_method(it, "POST"))));
         }
     }
+    for (path, text) in page::SCRIPTS {
+        config.service(looked(path, look().to(async move || page::script(text))));
+    }
     config
+        .service(looked("/", look().to(page::index)))
+        .service(looked(page::STYLE, look().to(page::style)))
         .service(looked("/v1/models", look().to(status::models)))
         .service(looked("/v1/models/{model:.+}", look().to(status::model)))
         .service(looked("/healthz", look().to(status::healthz)))
@@ -247,7 +259,11 @@ fn routes(config: &mut web::ServiceConfig) {
                 .route("/pods/{pod}", web::delete().to(orders::remove))
                 .route("/pods/{pod}/drain", web::post().to(orders::drain))
                 .route("/pods/{pod}/undrain", web::post().to(orders::undrain))
+                .service(looked("/config", look().to(status::config)))
                 .service(looked("/queues", look().to(status::queues)))
+                .service(looked("/live", web::get().to(live::live)))
+                .service(looked("/requests", look().to(record::routes::requests)))
+                .service(looked("/explain/{id:.+}", look().to(record::routes::explain)))
                 .default_service(web::to(status::nothing)),
         );
     config.route("/v1/{rest:.*}", work(web::route().guard(guard::fn_guard(is_for_pods)), Endpoint::Other));
@@ -269,7 +285,8 @@ fn work(route: Route, endpoint: Endpoint) -> Route {
 /// Whether a path that the gateway does not know goes to a pod as it is. One that climbs out of `/v1/` would not stay
 /// what it is.
 fn is_for_pods(context: &guard::GuardContext<'_>) -> bool {
-    let passes = context.app_data::<Data<Gateway>>().is_some_and(|it| it.endpoints().pass_unknown);
+    let passes =
+        context.app_data::<Data<Gateway>>().is_some_and(|it| it.configuration().endpoints.pass_unknown);
     passes && !climbs(context.head().uri.path())
 }
 

@@ -4,6 +4,8 @@ mod admin;
 mod discovery;
 mod endpoints;
 mod estimate;
+#[cfg(test)]
+mod example;
 mod health;
 mod identity;
 mod log;
@@ -12,6 +14,8 @@ pub(crate) mod pem;
 mod pod;
 mod pod_tls;
 mod queue;
+mod record;
+mod reload;
 mod secret;
 mod shutdown;
 mod tenant;
@@ -38,6 +42,8 @@ pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
+pub use self::record::RecordSetting;
+pub use self::reload::ReloadSetting;
 pub use self::secret::Secret;
 pub use self::shutdown::ShutdownSetting;
 pub use self::tenant::{TenantDefaults, TenantSetting};
@@ -81,6 +87,8 @@ pub struct Settings {
     pub estimators: Estimators,
     /// How long answers are guessed to be, where there is no queue.
     pub output: OutputSetting,
+    /// How much is remembered of requests.
+    pub record: RecordSetting,
     /// What a client may send, and how long.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -97,6 +105,8 @@ pub struct Settings {
     pub log: LogSetting,
     /// Where traces go.
     pub traces: TracesSetting,
+    /// When the settings are read again.
+    pub reload: ReloadSetting,
 }
 
 /// What a client may send, and how long.
@@ -200,10 +210,14 @@ pub struct SettingsFile {
     pub models: ModelsSetting,
     /// How the cost of requests is guessed.
     pub estimate: EstimateSetting,
+    /// How much is remembered of requests.
+    pub record: RecordSetting,
     /// What a client may send.
     pub limits: Limits,
     /// How pods are spoken to.
     pub upstream: UpstreamSettings,
+    /// When all this is read again.
+    pub reload: ReloadSetting,
 }
 
 /// What is wrong with the settings; the gateway does not start.
@@ -243,7 +257,9 @@ impl Settings {
         file.limits.check()?;
         file.log.check()?;
         file.traces.check()?;
+        file.record.check()?;
         file.upstream.check()?;
+        file.reload.check()?;
         let pods = pod::checked(file.pods)?;
         let weights = file.queue.weights.clone();
         let (identity, tenants) = identity::read(file.identity, file.tenants, file.tenant_defaults, weights)?;
@@ -279,6 +295,7 @@ impl Settings {
             tenants,
             admin: file.admin.read()?,
             vtc,
+            record: file.record,
             limits: file.limits,
             pod_tls: file.upstream.tls.read()?,
             upstream: file.upstream,
@@ -287,6 +304,7 @@ impl Settings {
             shutdown: file.shutdown,
             log: file.log,
             traces: file.traces,
+            reload: file.reload,
         })
     }
 }

@@ -123,8 +123,9 @@ pub async fn model(client: HttpRequest, gateway: Data<Gateway>, name: Path<Strin
 
 /// What whoever asks may ask for, by name. An alias is described as its model is, with that as its root.
 fn listed(client: &HttpRequest, gateway: &Gateway) -> Result<BTreeMap<String, Value>, GatewayError> {
-    let account = gateway.identify(client)?.account;
-    let (fleet, aliases) = (gateway.fleet().load(), gateway.aliases());
+    let configuration = gateway.configuration();
+    let account = configuration.identify(client)?.account;
+    let (fleet, aliases) = (gateway.fleet().load(), &configuration.aliases);
     let named = |model: &Value| Some((model["id"].as_str()?.to_owned(), model.clone()));
     let mut models: BTreeMap<_, _> = fleet.models().into_iter().filter_map(named).collect();
     let served = aliases.iter().filter_map(|(alias, name)| {
@@ -136,7 +137,7 @@ fn listed(client: &HttpRequest, gateway: &Gateway) -> Result<BTreeMap<String, Va
     let served: Vec<_> = served.collect();
     // Where a model has the name of an alias, it is the alias that is served.
     models.extend(served);
-    let terms = gateway.tenants().of(&account);
+    let terms = configuration.tenants.of(&account);
     models.retain(|name, _| terms.allows(name) || aliases.resolve(name).is_some_and(|it| terms.allows(it)));
     Ok(models)
 }
@@ -190,6 +191,11 @@ pub async fn pods(gateway: Data<Gateway>) -> HttpResponse {
         }
     });
     HttpResponse::Ok().json(Pods { pods: pods.collect(), troubles: fleet.troubles() })
+}
+
+/// `GET /v1/vtc/config`: what came of reading the settings again.
+pub async fn config(gateway: Data<Gateway>) -> HttpResponse {
+    HttpResponse::Ok().json(gateway.reloads().standing())
 }
 
 /// `GET /healthz`: 200 while some pod is ready, else 503.

@@ -7,11 +7,13 @@ use std::task::{Context, Poll, ready};
 use actix_web::Error;
 use bytes::Bytes;
 use futures_util::Stream;
+use serde::de::IgnoredAny;
 
-use crate::error::openai_error;
+use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
 use crate::journal::Entry;
 use crate::pass::Pass;
+use crate::request::GenerationRequest;
 use crate::settlement::settle;
 use crate::sse::{self, Piece, SseSplitter};
 use crate::upstream::{PodBody, UpstreamError};
@@ -33,6 +35,8 @@ pub(crate) struct MeteredStream {
     view: ClientView,
     tally: Tally,
     estimate: Estimate,
+    /// How its client wants to be told of errors.
+    shape: Shape,
     /// `None` once it has ended.
     pass: Option<Pass>,
     ready: VecDeque<Bytes>,
@@ -44,15 +48,22 @@ pub(crate) struct MeteredStream {
 // === impl MeteredStream ===
 
 impl MeteredStream {
-    /// Takes over a stream that has begun. `n`: how many choices were asked for.
+    /// Takes over a stream that has begun. `request`: what was asked for.
     #[must_use]
-    pub(crate) fn new(pod: PodBody, view: ClientView, n: u64, estimate: Estimate, pass: Pass) -> Self {
+    pub(crate) fn new(
+        pod: PodBody,
+        view: ClientView,
+        request: &GenerationRequest<'_>,
+        estimate: Estimate,
+        pass: Pass,
+    ) -> Self {
         let stream = Self {
             pod,
             splitter: SseSplitter::new(),
             view,
-            tally: Tally::new(n),
+            tally: Tally::new(request.n),
             estimate,
+            shape: Shape::of(request.endpoint),
             pass: Some(pass),
             ready: VecDeque::new(),
             may_end: false,
@@ -130,6 +141,7 @@ impl MeteredStream {
         let trace_id = pass.entry().and_then(Entry::trace_id);
         tracing::warn!(request_id, trace_id, pod = pass.pod().name(), "a pod ended its stream with an error");
         pass.failed("pod_failed");
+        pass.note_failure(&"it ended its stream with an error");
         pass.close();
     }
 
@@ -148,22 +160,27 @@ impl MeteredStream {
     }
 
     fn break_off(&mut self, pass: Pass, rest: Option<Bytes>, reason: &UpstreamError) {
-        let (message, code) = match reason {
-            UpstreamError::TimedOut(message) => (format!("the pod was given up: {message}"), "pod_timeout"),
-            _ => ("the pod broke off its answer".to_owned(), "pod_failed"),
+        let error = match reason {
+            UpstreamError::TimedOut(message) => GatewayError::PodTimeout(message.clone()),
+            _ => GatewayError::BrokenOff,
         };
         let request_id = pass.entry().map(Entry::id);
         let trace_id = pass.entry().and_then(Entry::trace_id);
         let pod = pass.pod().name();
         tracing::warn!(request_id, trace_id, pod, %reason, "a pod broke off its stream");
-        pass.failed(code);
+        pass.failed(error.code());
+        pass.note_failure(reason);
         pass.pod_failed(false);
         pass.close();
-        let error = openai_error(&message, "server_error", code, None);
-        // The blank line before it ends an event that came in part.
-        self.ready.extend(rest.map(|part| [&part[..], b"\n\n"].concat().into()));
-        self.ready.push_back(Bytes::from(format!("data: {error}\n\n")));
+        // An event that came in part is none: clients drop it, or choke on it.
+        self.ready.extend(rest.filter(is_whole).map(|rest| [&rest[..], b"\n\n"].concat().into()));
+        self.ready.push_back(error.event(self.shape));
     }
+}
+
+/// Whether the last event lacks nothing but its end.
+fn is_whole(event: &Bytes) -> bool {
+    sse::data(event).is_some_and(|data| serde_json::from_slice::<IgnoredAny>(&data).is_ok())
 }
 
 impl Stream for MeteredStream {

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -35,12 +36,16 @@ use self::patience::{Limits, Patience};
 use crate::metrics;
 use crate::settings::{PodTls, UpstreamSettings};
 
-/// A worker's connections to the pods.
+/// A worker's connections to the pods, and how it speaks over them.
 #[derive(Clone)]
-pub struct Upstream(Rc<Shared>);
+pub struct Upstream {
+    origins: Rc<RefCell<HashMap<String, Rc<Origin>>>>,
+    manners: Arc<Manners>,
+}
 
-struct Shared {
-    origins: RefCell<HashMap<String, Rc<Origin>>>,
+/// How pods are spoken to.
+#[derive(Debug)]
+pub(crate) struct Manners {
     tls: PodTls,
     connect_timeout: Duration,
     limits: Limits,
@@ -121,25 +126,20 @@ struct Begun {
 impl Upstream {
     /// No connections yet. They are one worker's: they cannot be sent to another thread.
     #[must_use]
-    pub fn new(settings: &UpstreamSettings, tls: &PodTls) -> Self {
-        let limits = Limits {
-            first_byte: settings.first_byte_timeout,
-            idle: settings.idle_timeout,
-            whole: settings.request_timeout,
-        };
-        Self(Rc::new(Shared {
-            origins: RefCell::default(),
-            tls: tls.clone(),
-            connect_timeout: settings.connect_timeout,
-            limits,
-            answer_bytes: settings.answer_bytes,
-        }))
+    pub(crate) fn new(manners: Arc<Manners>) -> Self {
+        Self { origins: Rc::default(), manners }
+    }
+
+    /// The same connections, with these manners.
+    #[must_use]
+    pub(crate) fn with(&self, manners: &Arc<Manners>) -> Self {
+        Self { origins: Rc::clone(&self.origins), manners: Arc::clone(manners) }
     }
 
     /// When a request that begins now must be complete, wherever it is sent.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        Instant::now() + self.0.limits.whole
+        Instant::now() + self.manners.limits.whole
     }
 
     /// Asks a pod about itself, and shows it its key if it wants one: the status and the body of its answer, of which no
@@ -185,7 +185,7 @@ impl Upstream {
         let origin = self.origin(url)?;
         let mut request = request(&origin, method, question.path, body)?;
         headers::put(headers, request.headers_mut());
-        let patience = Patience::new(self.0.limits, deadline);
+        let patience = Patience::new(self.manners.limits, deadline);
         let Begun { head, body } = self.begin(origin, request, patience, question.may_repeat).await?;
         let (status, headers) = (status(&head)?, headers::to_client(&head.headers));
         let kind = media_type(&head.headers);
@@ -195,7 +195,7 @@ impl Upstream {
         } else if status.is_success() && (!is_json || question.passes_json) {
             AnswerBody::Passed { length: body.length(), bytes: body, is_json }
         } else {
-            let body = body.whole(self.0.answer_bytes).await?;
+            let body = body.whole(self.manners.answer_bytes).await?;
             if breaks_off(status, &head.headers, &body) {
                 return Err(UpstreamError::BrokenOff("it broke off its answer".to_owned()));
             }
@@ -219,7 +219,7 @@ impl Upstream {
                 Err(_) => metrics::reconnect(),
             }
         }
-        let mut link = origin.fresh_link(self.0.connect_timeout).await?;
+        let mut link = origin.fresh_link(self.manners.connect_timeout).await?;
         match head_within(&mut link, request, &mut patience).await? {
             Ok(answer) => Ok(Begun::new(answer, link, origin, patience)),
             Err(error) => Err(UpstreamError::broken_off(&error)),
@@ -227,13 +227,14 @@ impl Upstream {
     }
 
     fn origin(&self, url: &str) -> Result<Rc<Origin>, UpstreamError> {
-        let mut origins = self.0.origins.borrow_mut();
-        if let Some(origin) = origins.get(url) {
+        let mut origins = self.origins.borrow_mut();
+        // One to which TLS is spoken otherwise now is another.
+        if let Some(origin) = origins.get(url).filter(|origin| origin.speaks(&self.manners.tls)) {
             return Ok(Rc::clone(origin));
         }
         // Pods come and go.
         origins.retain(|_, origin| !origin.is_forgotten());
-        let origin = Rc::new(Origin::new(url, &self.0.tls)?);
+        let origin = Rc::new(Origin::new(url, &self.manners.tls)?);
         origins.insert(url.to_owned(), Rc::clone(&origin));
         Ok(origin)
     }
@@ -287,6 +288,24 @@ fn breaks_off(status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> boo
 fn media_type(headers: &http::HeaderMap) -> String {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+// === impl Manners ===
+
+impl Manners {
+    pub(crate) fn new(settings: &UpstreamSettings, tls: &PodTls) -> Self {
+        let limits = Limits {
+            first_byte: settings.first_byte_timeout,
+            idle: settings.idle_timeout,
+            whole: settings.request_timeout,
+        };
+        Self {
+            tls: tls.clone(),
+            connect_timeout: settings.connect_timeout,
+            limits,
+            answer_bytes: settings.answer_bytes,
+        }
+    }
 }
 
 // === impl UpstreamError ===

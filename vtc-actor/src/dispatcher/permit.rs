@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use vtc_core::queue::{Counter, RequestId};
-use vtc_core::{Clock, CoarseClock, Meter, Pod, Ticket, Usage};
+use vtc_core::{Clock, CoarseClock, Meter, Pod, PodTable, Ticket, Usage};
 
 use super::DispatcherActor;
 use super::messages::{Ended, Move};
@@ -30,6 +30,7 @@ pub struct Permit<C: Clock = CoarseClock> {
     ticket: Ticket<C>,
     meter: Meter,
     grant: Grant,
+    among: PodTable,
     actor: Addr<DispatcherActor<C>>,
     key: RunningKey,
     /// How it ends if nobody says so; `None` once it has ended.
@@ -87,10 +88,11 @@ impl<C: Clock> Permit<C> {
         ticket: Ticket<C>,
         meter: Meter,
         grant: Grant,
+        among: PodTable,
         actor: Addr<DispatcherActor<C>>,
         key: RunningKey,
     ) -> Self {
-        Self { ticket, meter, grant, actor, key, on_drop: Some(Ending::Voided) }
+        Self { ticket, meter, grant, among, actor, key, on_drop: Some(Ending::Voided) }
     }
 
     /// The same in the hands of whoever asked for it.
@@ -109,6 +111,12 @@ impl<C: Clock> Permit<C> {
     #[must_use]
     pub const fn grant(&self) -> &Grant {
         &self.grant
+    }
+
+    /// The pods that had room for it, from which the policy chose its first. A reference count.
+    #[must_use]
+    pub const fn among(&self) -> &PodTable {
+        &self.among
     }
 
     /// The ticket: who is charged, and how much was reserved. It ends with the permit; whoever ends it before, ends its

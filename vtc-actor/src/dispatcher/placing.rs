@@ -20,6 +20,8 @@ pub(super) struct PoolPods {
 pub(super) struct Placed<C: Clock> {
     pub(super) ticket: Ticket<C>,
     pub(super) policy: &'static str,
+    /// The pods that the policy chose from.
+    pub(super) among: PodTable,
     pub(super) seat: SeatKey,
     /// Tokens that it holds there.
     pub(super) input: u64,
@@ -72,7 +74,7 @@ impl PoolPods {
         // The policy is known since the request came, and whole numbers are finite: neither is ever an error.
         let ticket = router.route_among(pods, policy, &route).ok()?;
         let seat = self.seat_of(ticket.pod())?;
-        Some(Placed { ticket, policy: policy.name(), seat, input, output })
+        Some(Placed { ticket, policy: policy.name(), among: pods.clone(), seat, input, output })
     }
 
     /// Where a running request goes that has to leave its pod: not to one of `avoid`, and if possible to one that has

@@ -144,7 +144,7 @@ impl<C: Clock> Pool<C> {
         let placed = queue.pop(|head| pods.place(head, open, desk.router, desk.fleet));
         let Some(dispatched) = placed else { return false };
         let Dispatched { id, place, prepaid, counter, payload: waiter } = dispatched;
-        let Placed { ticket, policy, seat, input, output } = place;
+        let Placed { ticket, policy, among, seat, input, output } = place;
         desk.fleet.take(seat, input.saturating_add(output));
         let (meter, reader) = meter();
         let Waiter { request, asked, reply, spot } = waiter;
@@ -169,7 +169,7 @@ impl<C: Clock> Pool<C> {
             policy,
         };
         let key = RunningKey { pool: self.index, slot, id };
-        let permit = Permit::new(ticket, meter, grant, (desk.actor)(), key);
+        let permit = Permit::new(ticket, meter, grant, among, (desk.actor)(), key);
         // If whoever asked has left, the permit comes back here and is dropped: it voids itself.
         drop(reply.send(Ok(permit)));
         true

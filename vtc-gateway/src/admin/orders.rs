@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::error::openai_error;
+use crate::error::{Shape, Told};
 use crate::fleet::{Order, OrderError};
 use crate::gateway::Gateway;
 use crate::settings::{PodSetting, Secret};
@@ -107,6 +107,8 @@ impl ResponseError for OrderRefused {
             Self::Order(OrderError::Ending) => "server_error",
             _ => "invalid_request_error",
         };
-        HttpResponse::build(self.status_code()).json(openai_error(&self.to_string(), kind, self.code(), None))
+        let (status, message, code) = (self.status_code(), self.to_string(), self.code());
+        let told = Told { status, message: &message, kind, code, param: None };
+        HttpResponse::build(status).json(Shape::OpenAi.body(&told))
     }
 }

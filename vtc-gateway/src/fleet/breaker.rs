@@ -59,6 +59,14 @@ impl Breaker {
         Self { setting, state: State::Closed, in_a_row: 0, outcomes, openings: 0, probes: 0 }
     }
 
+    /// What counts from now on. It stands as it stood; with another window the outcomes of late are forgotten.
+    pub(super) fn set(&mut self, setting: BreakerSetting) {
+        if setting.window != self.setting.window {
+            self.outcomes = SlidingCounts::new(setting.window);
+        }
+        self.setting = setting;
+    }
+
     /// How it stands.
     pub(super) fn state(&self, now: Tick) -> BreakerState {
         match self.state {

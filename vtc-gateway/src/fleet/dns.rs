@@ -35,6 +35,21 @@ impl Name {
         }
     }
 
+    /// What is to be done about it from now on; its last answer counts. It is resolved again at once.
+    pub(super) fn set(&mut self, setting: DnsSetting) {
+        (self.setting, self.due) = (setting, Tick::ZERO);
+    }
+
+    /// Whether it is that name and is being resolved.
+    pub(super) fn awaits(&self, name: &str, port: u16) -> bool {
+        self.is_asked && self.is(name, port)
+    }
+
+    /// Whether it is that name.
+    pub(super) fn is(&self, name: &str, port: u16) -> bool {
+        self.setting.name == name && self.setting.port == port
+    }
+
     /// Whether it is to be resolved now; if so, it is said once.
     pub(super) fn ask(&mut self, now: Tick) -> bool {
         let is_due = !self.is_asked && self.due <= now;

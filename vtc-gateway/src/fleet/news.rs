@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::Report;
 use super::load::PodLoad;
-use crate::settings::PodSetting;
+use crate::settings::{PodSetting, Settings, SettingsError};
+use crate::upstream::Manners;
 
 /// One thing that has happened. Pods are named, since they may be gone by the time it is read.
 #[derive(Debug)]
@@ -20,12 +23,24 @@ pub(crate) enum News {
     Checked { pod: Box<str>, url: String, outcome: Result<Report, String> },
     /// A pod was asked for its metrics; nothing if it offers none that are known.
     Scraped { pod: Box<str>, url: String, load: Option<PodLoad> },
-    /// The file of pods was read.
-    File(io::Result<String>),
-    /// The name of that index was resolved.
-    Resolved { name: usize, answer: io::Result<Vec<SocketAddr>> },
+    /// The file of pods was read, there.
+    File { path: PathBuf, text: io::Result<String> },
+    /// A name was resolved.
+    Resolved { name: String, port: u16, answer: io::Result<Vec<SocketAddr>> },
+    /// There are new settings.
+    Settings(Box<Following>, oneshot::Sender<Result<(), SettingsError>>),
     /// An admin wants something.
     Order(Order, oneshot::Sender<Result<(), OrderError>>),
+}
+
+/// The settings that are to be followed from now on.
+#[derive(Debug)]
+pub(crate) struct Following {
+    pub(crate) settings: Settings,
+    /// How pods are to be spoken to.
+    pub(crate) manners: Arc<Manners>,
+    /// What the file of pods says, if there is to be one.
+    pub(crate) file: Option<io::Result<String>>,
 }
 
 /// What an admin can want.

@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use actix_web::rt::spawn;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use vtc_actor::dispatcher::PodReport;
 use vtc_core::{Clock, CoarseClock, Tick};
 
 use super::load::PodLoad;
-use super::news::{News, Order, OrderError};
+use super::news::{Following, News, Order, OrderError};
 use super::roster::{Question, Roster};
 use super::sources::Sources;
 use super::{FleetCell, ask};
 use crate::admission::Admission;
 use crate::metrics;
 use crate::settings::{Settings, SettingsError};
-use crate::upstream::Upstream;
+use crate::upstream::{Manners, Upstream};
 
 /// Keeps a [`FleetCell`] up to date, and the queue. There is one per gateway.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct Poller {
     admission: Arc<Admission>,
     roster: Roster,
     sources: Sources,
-    file: Option<PathBuf>,
+    manners: Arc<Manners>,
     health_path: Option<String>,
     interval: Duration,
     clock: CoarseClock,
@@ -60,12 +61,13 @@ impl Poller {
         cell: Arc<FleetCell>,
         news: UnboundedReceiver<News>,
         admission: Arc<Admission>,
+        manners: Arc<Manners>,
     ) -> Self {
         let (clock, sender) = (cell.clock, cell.news.clone());
         Self {
             roster: Roster::new(settings.health.clone(), clock, sender.clone()),
             sources: Sources::new(settings),
-            file: settings.discovery.file.clone(),
+            manners,
             health_path: settings.health.path.clone(),
             interval: settings.upstream.poll_interval,
             cell,
@@ -86,16 +88,16 @@ impl Poller {
     /// # Errors
     /// The file of pods is broken. A name that cannot be resolved is no error: it may be there later.
     pub(crate) async fn begin(&mut self, upstream: &Rc<Upstream>) -> Result<(), SettingsError> {
-        if let Some(path) = &self.file {
+        if let Some(path) = &self.sources.path {
             self.sources.file(read(path.clone()).await)?;
         }
         for at in 0..self.sources.names.len() {
             let now = self.clock.now();
             let Some(name) = self.sources.names.get_mut(at) else { continue };
             name.ask(now);
-            let resolving = resolve(name.setting.name.clone(), name.setting.port);
-            let answer = tokio::time::timeout(FIRST_ANSWER, resolving).await;
-            self.sources.resolved(now, at, answer.unwrap_or_else(|late| Err(late.into())));
+            let (name, port) = (name.setting.name.clone(), name.setting.port);
+            let answer = tokio::time::timeout(FIRST_ANSWER, resolve(name.clone(), port)).await;
+            self.sources.resolved(now, &name, port, answer.unwrap_or_else(|late| Err(late.into())));
         }
         self.roster.follow(self.sources.merged());
         self.next_round = self.clock.now().saturating_add(self.interval);
@@ -143,19 +145,25 @@ impl Poller {
     /// Does what it is time for.
     fn look(&mut self, upstream: &Rc<Upstream>) {
         let now = self.clock.now();
-        for (at, name) in self.sources.names.iter_mut().enumerate() {
+        for name in &mut self.sources.names {
             if name.ask(now) {
-                let resolving = resolve(name.setting.name.clone(), name.setting.port);
-                self.sender.tell_when(async move { News::Resolved { name: at, answer: resolving.await } });
+                let (name, port) = (name.setting.name.clone(), name.setting.port);
+                self.sender.tell_when(async move {
+                    let answer = resolve(name.clone(), port).await;
+                    News::Resolved { name, port, answer }
+                });
             }
         }
         if self.next_round > now {
             return;
         }
         self.next_round = now.saturating_add(self.interval);
-        if let Some(path) = self.file.clone().filter(|_| !self.is_reading) {
+        if let Some(path) = self.sources.path.clone().filter(|_| !self.is_reading) {
             self.is_reading = true;
-            self.sender.tell_when(async move { News::File(read(path).await) });
+            self.sender.tell_when(async move {
+                let text = read(path.clone()).await;
+                News::File { path, text }
+            });
         }
         self.ask_all(upstream);
     }
@@ -181,7 +189,9 @@ impl Poller {
                     self.admission.report(&pod, load.as_ref().map(PodLoad::report).unwrap_or_default()).await;
                 }
             }
-            News::File(text) => {
+            // It is another file now.
+            News::File { path, .. } if self.sources.path != Some(path.clone()) => {}
+            News::File { text, .. } => {
                 self.is_reading = false;
                 let before = self.sources.troubles();
                 if let Err(error) = self.sources.file(text) {
@@ -192,12 +202,16 @@ impl Poller {
                 }
                 self.follow(upstream);
             }
-            News::Resolved { name, answer } => {
+            News::Resolved { name, port, answer } => {
                 if answer.is_err() {
                     metrics::discovery_failed("dns");
                 }
-                self.sources.resolved(now, name, answer);
+                self.sources.resolved(now, &name, port, answer);
                 self.follow(upstream);
+            }
+            News::Settings(new, reply) => {
+                let done = self.set(*new, upstream).await;
+                let _ = reply.send(done);
             }
             News::Order(order, reply) => {
                 let done = self.obey(order, now, upstream);
@@ -208,6 +222,23 @@ impl Poller {
                 let _ = reply.send(done);
             }
         }
+    }
+
+    /// These settings count from now on: all that they say of pods, or nothing.
+    async fn set(&mut self, new: Following, upstream: &Rc<Upstream>) -> Result<(), SettingsError> {
+        let Following { settings, manners, file } = new;
+        self.sources.set(&settings, file)?;
+        (self.manners, self.is_reading) = (manners, false);
+        self.health_path.clone_from(&settings.health.path);
+        self.interval = settings.upstream.poll_interval;
+        self.next_round = self.next_round.min(self.clock.now().saturating_add(self.interval));
+        self.cell.retries.with(|budget| budget.set(settings.health.retry_budget));
+        for pod in self.roster.set(settings.health) {
+            self.admission.report(&pod, PodReport::default()).await;
+        }
+        self.follow(upstream);
+        self.publish().await;
+        Ok(())
     }
 
     fn obey(&mut self, order: Order, now: Tick, upstream: &Rc<Upstream>) -> Result<(), OrderError> {
@@ -241,10 +272,10 @@ impl Poller {
     }
 
     fn ask(&self, Question { pod, url, authorization, scrape }: Question, upstream: &Rc<Upstream>) {
-        let (health, upstream) = (self.health_path.clone(), Rc::clone(upstream));
+        let (health, upstream) = (self.health_path.clone(), upstream.with(&self.manners));
         if scrape {
             let (pod, url, key) = (pod.clone(), url.clone(), authorization.clone());
-            let upstream = Rc::clone(&upstream);
+            let upstream = upstream.clone();
             self.sender.tell_when(async move {
                 let load = ask::load(&upstream, &url, key.as_ref()).await;
                 News::Scraped { pod, url, load }
@@ -290,6 +321,6 @@ async fn resolve(name: String, port: u16) -> std::io::Result<Vec<SocketAddr>> {
 }
 
 /// Not by the thread that serves: the file may lie on a disk that is far away.
-async fn read(path: PathBuf) -> std::io::Result<String> {
+pub(super) async fn read(path: PathBuf) -> std::io::Result<String> {
     tokio::task::spawn_blocking(move || std::fs::read_to_string(path)).await?
 }

@@ -28,6 +28,11 @@ impl RetryBudget {
         Self { setting, counts: SlidingCounts::new(WINDOW) }
     }
 
+    /// What counts from now on. What there was of late stays counted.
+    pub(super) const fn set(&mut self, setting: RetryBudgetSetting) {
+        self.setting = setting;
+    }
+
     /// A request came.
     pub(super) fn request(&mut self, now: Tick) {
         self.counts.add(now, 1, 0);

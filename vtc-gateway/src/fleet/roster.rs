@@ -73,6 +73,23 @@ impl Roster {
         Self { setting, clock, news, entries: BTreeMap::new(), gone: HashMap::new(), has_begun: false }
     }
 
+    /// What counts from now on of checks and breakers. If pods are not to be asked for their metrics any more, what they
+    /// said is forgotten: of these pods.
+    pub(super) fn set(&mut self, setting: HealthSetting) -> Vec<Box<str>> {
+        self.setting = setting;
+        let (breaker, scrape) = (self.setting.breaker, self.setting.scrape);
+        let mut forgotten = Vec::new();
+        for (name, entry) in &mut self.entries {
+            entry.vitals.breaker(|it| it.set(breaker));
+            if scrape {
+                entry.scrape = Tick::ZERO;
+            } else if entry.vitals.set_load(None) {
+                forgotten.push(name.as_str().into());
+            }
+        }
+        forgotten
+    }
+
     /// The pods of the start have been asked.
     pub(super) fn begin(&mut self) {
         self.has_begun = true;

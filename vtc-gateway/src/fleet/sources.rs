@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use vtc_core::Tick;
 
 use super::dns::Name;
 use super::news::OrderError;
 use crate::cli::variable;
-use crate::settings::{PodRules, PodSetting, Settings, SettingsError, read_pods};
+use crate::settings::{DnsSetting, PodRules, PodSetting, Settings, SettingsError, read_pods};
 
 /// Where a pod comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +29,11 @@ pub enum Source {
 #[derive(Debug)]
 pub(super) struct Sources {
     rules: PodRules,
+    /// As they were put: what the rules say of them is added when they are looked at.
     put: BTreeMap<String, PodSetting>,
     settings: Vec<PodSetting>,
+    /// Where the watched file is, if there is one.
+    pub(super) path: Option<PathBuf>,
     file: Vec<PodSetting>,
     /// The text of the file, when it was last read, sound or not.
     text: Option<String>,
@@ -59,6 +64,7 @@ impl Sources {
             rules: settings.pod_rules.clone(),
             put: BTreeMap::new(),
             settings: settings.pods.clone(),
+            path: settings.discovery.file.clone(),
             file: Vec::new(),
             text: None,
             file_error: None,
@@ -66,15 +72,54 @@ impl Sources {
         }
     }
 
+    /// These settings count from now on, and what the file says that they name, if they name one. Names that are still
+    /// there keep their last answer, and pods that an admin has put stay.
+    ///
+    /// # Errors
+    /// A pod would be without a limit that it needs, or without its key; the file is broken. Nothing has changed.
+    pub(super) fn set(
+        &mut self,
+        settings: &Settings,
+        file: Option<io::Result<String>>,
+    ) -> Result<(), SettingsError> {
+        let rules = &settings.pod_rules;
+        for pod in self.put.values() {
+            rules.complete(pod.clone(), variable)?;
+        }
+        let is_same = self.path == settings.discovery.file && self.rules == *rules;
+        // The file that is followed already is read at each poll, and what was sound in it counts.
+        if !is_same {
+            let text = file.transpose().map_err(|error| SettingsError::Unreadable(error.to_string()))?;
+            self.file = text.as_ref().map(|text| read_pods(text, rules)).transpose()?.unwrap_or_default();
+            (self.text, self.file_error) = (text, None);
+            self.path.clone_from(&settings.discovery.file);
+        }
+        self.rules = rules.clone();
+        self.settings.clone_from(&settings.pods);
+        let mut old = std::mem::take(&mut self.names);
+        let name = |setting: &DnsSetting| match old.iter().position(|it| it.is(&setting.name, setting.port)) {
+            Some(at) => {
+                let mut name = old.swap_remove(at);
+                name.set(setting.clone());
+                name
+            }
+            None => Name::new(setting.clone()),
+        };
+        self.names = settings.discovery.dns.iter().map(name).collect();
+        Ok(())
+    }
+
     /// All pods, each once: of several of one name the first in the order of [`Source`].
     pub(super) fn merged(&self) -> BTreeMap<String, (PodSetting, Source)> {
         let of_names = self.names.iter().flat_map(Name::pods);
         let mut merged = BTreeMap::new();
-        let all = (self.put.values().cloned().map(|pod| (pod, Source::Admin)))
+        // What the rules ask of these was checked when they were put, or set.
+        let complete = |pod: PodSetting| self.rules.complete(pod, variable).ok();
+        let put = self.put.values().cloned().filter_map(complete);
+        let all = (put.map(|pod| (pod, Source::Admin)))
             .chain(self.settings.iter().cloned().map(|pod| (pod, Source::Settings)))
             .chain(self.file.iter().cloned().map(|pod| (pod, Source::File)))
-            // What every pod of a name takes was checked at the start.
-            .chain(of_names.filter_map(|pod| Some((self.rules.complete(pod, variable).ok()?, Source::Dns))));
+            .chain(of_names.filter_map(complete).map(|pod| (pod, Source::Dns)));
         for (pod, source) in all {
             merged.entry(pod.name.clone()).or_insert((pod, source));
         }
@@ -104,15 +149,16 @@ impl Sources {
     }
 
     /// A name was resolved.
-    pub(super) fn resolved(&mut self, now: Tick, name: usize, answer: io::Result<Vec<std::net::SocketAddr>>) {
-        if let Some(name) = self.names.get_mut(name) {
+    pub(super) fn resolved(&mut self, now: Tick, name: &str, port: u16, answer: io::Result<Vec<SocketAddr>>) {
+        if let Some(name) = self.names.iter_mut().find(|it| it.awaits(name, port)) {
             name.answered(now, answer);
         }
     }
 
     /// An admin adds or takes away a pod.
     pub(super) fn put(&mut self, pod: PodSetting) -> Result<(), OrderError> {
-        let pod = self.rules.complete(pod.checked()?, variable)?;
+        let pod = pod.checked()?;
+        self.rules.complete(pod.clone(), variable)?;
         self.put.insert(pod.name.clone(), pod);
         Ok(())
     }

@@ -118,6 +118,18 @@ impl KeyRing {
         self.by_hash.is_empty()
     }
 
+    /// How many keys that tenant has. O(keys).
+    #[must_use]
+    pub fn count_of(&self, tenant: &str) -> usize {
+        self.by_hash.values().filter(|owner| &***owner == tenant).count()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
     /// Whose key that is.
     ///
     /// How long it takes tells nothing about the keys there are: it is looked up by its hash's hash with a random secret,
@@ -166,5 +178,6 @@ mod tests {
         assert_eq!(ring.owner(one.as_bytes()).map(|name| &**name), Some("bob"));
         assert_eq!(ring.owner(other.as_bytes()), None);
         assert_eq!(ring.owner(b""), None);
+        assert_eq!([ring.len(), ring.count_of("bob"), ring.count_of("alice")], [1, 1, 0]);
     }
 }

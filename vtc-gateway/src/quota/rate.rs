@@ -8,16 +8,15 @@ use std::time::Duration;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::{Quota, RateLimiter};
-use vtc_core::{Clock, Tick};
+use vtc_core::Clock;
 
-use super::store::Arrivals;
+use super::store::{Arrivals, Since};
 
 /// A limit per minute. An account that was idle for a minute may take all of it at once.
 pub(super) struct Rate {
-    limiter: RateLimiter<String, Arrivals, Time, NoOpMiddleware<Nanos>>,
+    limiter: RateLimiter<String, Since, Time, NoOpMiddleware<Nanos>>,
     arrivals: Arrivals,
     clock: Arc<dyn Clock>,
-    start: Tick,
     per_minute: NonZeroU32,
 }
 
@@ -49,12 +48,11 @@ const MINUTE: u64 = 60_000_000_000;
 // === impl Rate ===
 
 impl Rate {
-    pub(super) fn per_minute(limit: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let arrivals = Arrivals::default();
-        let start = clock.now();
-        let quota = Quota::per_minute(limit);
-        let limiter = RateLimiter::new(quota, arrivals.clone(), Time(Arc::clone(&clock)));
-        Self { limiter, arrivals, clock, start, per_minute: limit }
+    /// Takes from these accounts.
+    pub(super) fn per_minute(limit: NonZeroU32, arrivals: Arrivals, clock: Arc<dyn Clock>) -> Self {
+        let since = Since { arrivals: arrivals.clone(), start: clock.now().as_nanos() };
+        let limiter = RateLimiter::new(Quota::per_minute(limit), since, Time(Arc::clone(&clock)));
+        Self { limiter, arrivals, clock, per_minute: limit }
     }
 
     /// Takes so much of the account's. Who wants more than a minute's worth needs all of a minute's, and owes the rest.
@@ -90,16 +88,14 @@ impl Rate {
         Left { limit, remaining, reset: Duration::from_nanos(ahead) }
     }
 
-    /// Forgets accounts that have all that one can have.
-    pub(super) fn shrink(&self) {
-        self.limiter.retain_recent();
-        self.limiter.shrink_to_fit();
-    }
-
-    /// How many accounts it remembers.
-    #[cfg(test)]
-    pub(super) fn accounts(&self) -> usize {
-        self.limiter.len()
+    /// How far the time of an account lies ahead that took as much of this as it would have by `before`, of which its time
+    /// lay so far ahead: who took more than there is now has nothing left, and waits no longer than before or a minute.
+    pub(super) fn ahead_after(&self, before: &Self, ahead: u64) -> u64 {
+        if before.per_minute == self.per_minute {
+            return ahead;
+        }
+        let taken = u128::from(ahead) * u128::from(self.cell()) / u128::from(before.cell());
+        u64::try_from(taken).unwrap_or(u64::MAX).min(ahead.max(MINUTE))
     }
 
     /// How long it takes until there is one more, in nanoseconds.
@@ -108,7 +104,7 @@ impl Rate {
     }
 
     fn now(&self) -> u64 {
-        self.clock.now().as_nanos().saturating_sub(self.start.as_nanos())
+        self.clock.now().as_nanos()
     }
 }
 

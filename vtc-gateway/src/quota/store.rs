@@ -10,12 +10,19 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
-use governor::state::keyed::ShrinkableKeyedStateStore;
 
-/// Arrival times by account, in nanoseconds since the limiter's start. Clones are one and the same.
+/// Arrival times by account, in nanoseconds of the clock. Clones are one and the same, whichever limiter has them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrivals {
     by_account: Arc<DashMap<String, u64>>,
+}
+
+/// The same for one limiter, which counts from its start.
+#[derive(Clone, Debug)]
+pub(super) struct Since {
+    pub(super) arrivals: Arrivals,
+    /// When the limiter was made.
+    pub(super) start: u64,
 }
 
 /// No time lies beyond 100 years, so that none overflows when the library adds to it.
@@ -39,43 +46,53 @@ impl Arrivals {
     pub(super) fn ahead(&self, account: &str, now: u64) -> u64 {
         self.by_account.get(account).map_or(0, |at| at.saturating_sub(now))
     }
+
+    /// Moves every account's time to lie as far ahead of now as `ahead` makes of how far it did; `None` forgets it.
+    pub(super) fn rescale(&self, now: u64, ahead: impl Fn(&str, u64) -> Option<u64>) {
+        self.by_account.retain(|account, at| match ahead(account, at.saturating_sub(now)) {
+            Some(ahead) => {
+                *at = now.saturating_add(ahead).min(LATEST);
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Forgets accounts that have all that one can have.
+    pub(super) fn shrink(&self, now: u64) {
+        self.by_account.retain(|_, at| *at > now);
+        self.by_account.shrink_to_fit();
+    }
+
+    /// How many accounts it remembers.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_account.len()
+    }
 }
 
-impl StateStore for Arrivals {
+// === impl Since ===
+
+impl StateStore for Since {
     type Key = String;
 
     fn measure_and_replace<T, F, E>(&self, account: &String, decide: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
+        let decide = |at: u64| {
+            let before = (at > 0).then(|| Nanos::new(at.saturating_sub(self.start)));
+            let (outcome, next) = decide(before)?;
+            Ok((outcome, next.as_u64().saturating_add(self.start).min(LATEST)))
+        };
         // The shard's lock is held for the decision, which is a handful of additions.
-        if let Some(mut at) = self.by_account.get_mut(account) {
-            let (outcome, next) = decide(Some(Nanos::new(*at)))?;
-            *at = next.as_u64().min(LATEST);
-            return Ok(outcome);
-        }
-        let mut at = self.by_account.entry(account.clone()).or_insert(0);
-        let before = (*at > 0).then(|| Nanos::new(*at));
-        let (outcome, next) = decide(before)?;
-        *at = next.as_u64().min(LATEST);
+        let by_account = &self.arrivals.by_account;
+        let mut at = match by_account.get_mut(account) {
+            Some(at) => at,
+            None => by_account.entry(account.clone()).or_insert(0),
+        };
+        let (outcome, next) = decide(*at)?;
+        *at = next;
         Ok(outcome)
-    }
-}
-
-impl ShrinkableKeyedStateStore<String> for Arrivals {
-    fn retain_recent(&self, drop_below: Nanos) {
-        self.by_account.retain(|_, at| *at > drop_below.as_u64());
-    }
-
-    fn shrink_to_fit(&self) {
-        self.by_account.shrink_to_fit();
-    }
-
-    fn len(&self) -> usize {
-        self.by_account.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.by_account.is_empty()
     }
 }

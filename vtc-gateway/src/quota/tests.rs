@@ -168,8 +168,7 @@ fn accounts_that_are_idle_are_forgotten() {
     house.serve("owes", 1, 1800).unwrap();
     let remembered = |house: &House| {
         house.quotas.shrink();
-        [&house.quotas.others.requests, &house.quotas.others.tokens]
-            .map(|rate| rate.as_ref().unwrap().accounts())
+        [&house.quotas.requests, &house.quotas.tokens].map(Arrivals::len)
     };
     assert_eq!(remembered(&house), [1001, 1001]);
     house.clock.advance(Duration::from_secs(61));
@@ -177,6 +176,83 @@ fn accounts_that_are_idle_are_forgotten() {
     assert!(house.enter("owes", 100).is_err());
     house.clock.advance(Duration::from_secs(120));
     assert_eq!(remembered(&house), [0, 0]);
+}
+
+/// Everybody has these limits, and `named` those.
+fn tenants(limits: TenantLimits, named: Option<(&str, TenantLimits)>) -> Tenants {
+    let terms = |limits| Terms { limits, ..Terms::default() };
+    let named = named.into_iter().map(|(name, limits)| (name.to_owned(), terms(limits))).collect();
+    Tenants { named, others: terms(limits) }
+}
+
+#[test]
+fn new_limits_leave_what_was_taken_taken() {
+    let house = house(tokens(600), None);
+    house.serve("bob", 450, 450).unwrap();
+    let left = |house: &House, account: &str| {
+        let left = house.quotas.standing(account).tokens.unwrap();
+        (left.limit, left.remaining)
+    };
+    for (limit, remaining) in [(600, 150), (1200, 750), (600, 150), (900, 450)] {
+        house.quotas.set(&tenants(tokens(limit), None), None);
+        assert_eq!(left(&house, "bob"), (limit, remaining));
+        assert_eq!(left(&house, "carol"), (limit, limit));
+    }
+    // Terms of its own are still for the same account.
+    house.quotas.set(&tenants(tokens(1), Some(("bob", tokens(600)))), None);
+    assert_eq!(left(&house, "bob"), (600, 150));
+    house.quotas.set(&tenants(tokens(600), None), None);
+    assert_eq!(left(&house, "bob"), (600, 150));
+    // Less than was taken: nothing is left, but it is not a year's debt.
+    house.quotas.set(&tenants(tokens(6), None), None);
+    assert_eq!(left(&house, "bob"), (6, 0));
+    assert_eq!(house.enter("bob", 1).unwrap_err(), Duration::from_secs(10));
+}
+
+#[test]
+fn a_limit_that_is_new_has_nothing_taken_and_one_that_is_gone_is_forgotten() {
+    let house = house(tokens(600), None);
+    house.serve("bob", 600, 600).unwrap();
+    house.quotas.set(&tenants(TenantLimits::default(), None), None);
+    assert!(house.quotas.enter("bob", None, 1).unwrap().is_none());
+    house.quotas.set(&tenants(tokens(600), None), None);
+    assert_eq!(house.quotas.standing("bob").tokens.unwrap().remaining, 600);
+}
+
+#[test]
+fn a_request_under_way_is_put_right_by_the_limits_of_its_end() {
+    let house = house(tokens(600), None);
+    let stay = house.enter("bob", 300).unwrap();
+    stay.begin();
+    house.quotas.set(&tenants(tokens(1200), None), None);
+    stay.cost(100);
+    drop(stay);
+    assert_eq!(house.quotas.standing("bob").tokens.unwrap().remaining, 1100);
+    // One that came when there was no limit on tokens costs all that it took.
+    house.quotas.set(&tenants(requests(10), None), None);
+    let stay = house.enter("ann", 300).unwrap();
+    stay.begin();
+    house.quotas.set(&tenants(tokens(600), None), None);
+    stay.cost(100);
+    drop(stay);
+    assert_eq!(house.quotas.standing("ann").tokens.unwrap().remaining, 500);
+}
+
+#[test]
+fn a_request_in_flight_gives_back_what_it_took_and_no_more() {
+    let in_flight = |most| TenantLimits { max_in_flight: most, ..TenantLimits::default() };
+    let house = house(in_flight(Some(2)), None);
+    let [one, two] = [house.enter("bob", 1).unwrap(), house.enter("bob", 1).unwrap()];
+    house.quotas.set(&tenants(in_flight(Some(1)), None), None);
+    drop(one);
+    assert!(house.enter("bob", 1).is_err(), "the other still runs");
+    house.quotas.set(&tenants(requests(100), None), None);
+    let uncounted = house.enter("bob", 1).unwrap();
+    house.quotas.set(&tenants(in_flight(Some(1)), None), None);
+    drop(uncounted);
+    assert!(house.enter("bob", 1).is_err(), "what was not counted does not give back");
+    drop(two);
+    assert!(house.enter("bob", 1).is_ok());
 }
 
 #[test]

@@ -58,15 +58,20 @@ impl IdentitySetting {
     /// # Errors
     /// It cannot be read. What is in it is not shown.
     pub fn read_keys(&mut self, beside: Option<&Path>) -> Result<(), SettingsError> {
-        let Some(path) = &self.keys_file else { return Ok(()) };
-        let directory = beside.and_then(Path::parent).unwrap_or(Path::new(""));
+        let (Some(path), Some(found)) = (&self.keys_file, self.keys_path(beside)) else { return Ok(()) };
         let wrong = |what: String| ConfigError::new("identity.keys_file", path.display(), what);
-        let text = std::fs::read_to_string(directory.join(path))
+        let text = std::fs::read_to_string(found)
             .map_err(|error| wrong(format!("a file that can be read ({error})")))?;
         self.keys = toml::from_str(&text).map_err(|error| {
             wrong(format!("lines as alice = \"64 hexadecimal digits\" ({})", error.message()))
         })?;
         Ok(())
+    }
+
+    /// Where the file of keys is, if there is one. `beside`: the file that names it.
+    pub(crate) fn keys_path(&self, beside: Option<&Path>) -> Option<PathBuf> {
+        let directory = beside.and_then(Path::parent).unwrap_or(Path::new(""));
+        Some(directory.join(self.keys_file.as_ref()?))
     }
 
     fn rules(self, keys: KeyRing) -> Result<Rules, ConfigError> {

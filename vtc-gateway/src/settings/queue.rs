@@ -63,6 +63,12 @@ pub enum CostSetting {
 pub struct Queue {
     /// How the dispatcher works.
     pub dispatcher: DispatcherConfig,
+    /// What its cost was made of.
+    pub cost: CostSetting,
+    /// What an input token counts that the pod found in its cache.
+    pub cached_input: f64,
+    /// Whether virtual counters count weighted tokens, all of them.
+    pub counts_tokens: bool,
 }
 
 /// What stands for no queue.
@@ -125,7 +131,8 @@ impl QueueSetting {
             ..DispatcherConfig::default()
         };
         dispatcher.validate().map_err(in_table)?;
-        Ok(Queue { dispatcher })
+        let counts_tokens = self.cost == CostSetting::Linear;
+        Ok(Queue { dispatcher, cost: self.cost, cached_input: self.cached_input, counts_tokens })
     }
 }
 

@@ -181,7 +181,7 @@ fn a_file_reaches_every_setting_of_the_queue() {
     let settings = settings(QUEUE, &[]).unwrap();
     let capacities: Vec<_> = settings.pods.iter().map(|pod| (pod.max_running, pod.max_tokens)).collect();
     assert_eq!(capacities, [(Some(8), None), (Some(32), Some(5000))], "a pod's own word goes first");
-    let Queue { dispatcher } = settings.queue.unwrap();
+    let Queue { dispatcher, .. } = settings.queue.unwrap();
     assert_eq!(dispatcher.discipline, "drr");
     assert_eq!(dispatcher.options.quantum.as_f64(), 100.0);
     let limits = dispatcher.limits;

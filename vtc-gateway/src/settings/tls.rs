@@ -29,6 +29,7 @@ pub struct TlsSetting {
 #[derive(Clone)]
 pub struct Tls {
     certificate: Arc<Certificate>,
+    files: TlsSetting,
     config: ServerConfig,
 }
 
@@ -62,7 +63,7 @@ impl TlsSetting {
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&certificate) as _);
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Some(Tls { certificate, config }))
+        Ok(Some(Tls { certificate, files: self.clone(), config }))
     }
 }
 
@@ -81,6 +82,6 @@ impl Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("certificate", &self.certificate).finish_non_exhaustive()
+        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
@@ -56,6 +57,11 @@ impl Origin {
         };
         let authority = HeaderValue::from_str(authority.as_str()).map_err(|error| odd(&error))?;
         Ok(Self { host, port, authority, tls, idle: RefCell::default(), is_swept: Cell::new(false) })
+    }
+
+    /// Whether it is spoken to like that: without TLS it does not matter.
+    pub(super) fn speaks(&self, tls: &PodTls) -> bool {
+        self.tls.as_ref().is_none_or(|(own, _)| Arc::ptr_eq(own.config(), &tls.config()))
     }
 
     /// A connection that carried a request before, if there is one that still can.

@@ -105,7 +105,7 @@ async fn not_found(reply: Reply, what: &str) {
 async fn an_unknown_path_is_refused() {
     let pod = fast_pod("a");
     let gateway = Gateway::before(&[&pod]).await;
-    not_found(gateway.get("/").await, "GET /").await;
+    not_found(gateway.get("/assets").await, "GET /assets").await;
     not_found(gateway.get("/v1").await, "GET /v1").await;
     not_found(gateway.get("/v1/vtc/secrets").await, "GET /v1/vtc/secrets").await;
     not_found(gateway.ask(ask_chat().at("/v2/chat")).await, "POST /v2/chat").await;

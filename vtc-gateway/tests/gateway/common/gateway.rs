@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
 use awc::{Client, Connector};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use vtc_gateway::demo::pod::SimulatedPod;
+use vtc_gateway::reload::ReloadError;
 use vtc_gateway::server;
 use vtc_gateway::settings::{PodSetting, Settings, SettingsFile};
 
@@ -25,6 +27,8 @@ pub struct Gateway {
     handle: Option<ServerHandle>,
     /// The admin's key, if it has one.
     admin: Option<&'static str>,
+    /// What its workers share, if it serves in this process.
+    state: Option<Data<vtc_gateway::gateway::Gateway>>,
 }
 
 /// The admin's key, and its hash.
@@ -39,6 +43,18 @@ pub trait Pod {
 /// Pods are asked for their models at the start, and when one fails; else only once in that time.
 const HARDLY_EVER: Duration = Duration::from_secs(3600);
 
+/// The settings of a gateway before these pods, with this configuration file.
+fn settings(pods: &[&dyn Pod], toml: &str) -> Settings {
+    let mut file = SettingsFile::parse(toml).unwrap();
+    file.listen = Some("127.0.0.1:0".to_owned());
+    file.workers = Some(1);
+    file.pods = pods.iter().map(|pod| pod.setting()).collect();
+    if !toml.contains("poll_interval") {
+        file.upstream.poll_interval = HARDLY_EVER;
+    }
+    Settings::new(file, |_| None).unwrap()
+}
+
 // === impl Gateway ===
 
 impl Gateway {
@@ -49,19 +65,18 @@ impl Gateway {
 
     /// A gateway before these pods, with this configuration file.
     pub async fn configured(pods: &[&dyn Pod], toml: &str) -> Self {
-        let mut file = SettingsFile::parse(toml).unwrap();
-        file.listen = Some("127.0.0.1:0".to_owned());
-        file.workers = Some(1);
-        file.pods = pods.iter().map(|pod| pod.setting()).collect();
-        if !toml.contains("poll_interval") {
-            file.upstream.poll_interval = HARDLY_EVER;
-        }
-        let settings = Settings::new(file, |_| None).unwrap();
+        let settings = settings(pods, toml);
         let serving = server::start(&settings).await.unwrap();
         actix_web::rt::spawn(serving.server);
         let mut gateway = Self::at(serving.address);
         gateway.handle = Some(serving.handle);
+        gateway.state = Some(serving.gateway);
         gateway
+    }
+
+    /// Puts other settings in force.
+    pub async fn reload(&self, pods: &[&dyn Pod], toml: &str) -> Result<(), ReloadError> {
+        soon(self.state.as_ref().unwrap().reload(&settings(pods, toml))).await
     }
 
     /// The same with an admin, who asks whatever is not asked of pods.
@@ -77,7 +92,7 @@ impl Gateway {
         // Of crowds none shall wait for a connection.
         let connector = Connector::new().limit(0);
         let client = Client::builder().connector(connector).disable_timeout().no_default_headers().finish();
-        Self { address, client, handle: None, admin: None }
+        Self { address, client, handle: None, admin: None, state: None }
     }
 
     pub async fn get(&self, path: &str) -> Reply {

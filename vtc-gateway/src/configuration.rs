@@ -1,0 +1,81 @@
+//! What can change while the gateway runs, as one value: a request loads it once, and sees no other to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+
+use crate::admin::Admin;
+use crate::error::GatewayError;
+use crate::estimate::Estimators;
+use crate::identity::{self, Identity, Rules};
+use crate::metrics;
+use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
+use crate::tenant::Tenants;
+use crate::upstream::Manners;
+
+/// The settings in force that a request asks for.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// How it is decided who asks.
+    pub identity: Rules,
+    /// What each account may.
+    pub tenants: Tenants,
+    /// Who may look into the gateway.
+    pub admin: Admin,
+    /// Other names for models.
+    pub aliases: Aliases,
+    /// How the cost of requests is guessed.
+    pub estimators: Estimators,
+    /// Which paths there are.
+    pub endpoints: EndpointsSetting,
+    /// What a client may send, and how long.
+    pub limits: Limits,
+    /// How many other pods are tried when one fails before it answers.
+    pub retries: usize,
+    /// How long a request may wait in the queue, if there is one.
+    pub longest_wait: Option<Duration>,
+    /// How pods are spoken to.
+    pub(crate) manners: Arc<Manners>,
+}
+
+// === impl Configuration ===
+
+impl Configuration {
+    /// That part of the settings.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            identity: settings.identity.clone(),
+            tenants: settings.tenants.clone(),
+            admin: settings.admin.clone(),
+            aliases: settings.aliases.clone(),
+            estimators: settings.estimators.clone(),
+            endpoints: settings.endpoints,
+            limits: settings.limits,
+            retries: settings.upstream.retries,
+            longest_wait: settings.queue.as_ref().and_then(|queue| queue.dispatcher.longest_wait),
+            manners: Arc::new(Manners::new(&settings.upstream, &settings.pod_tls)),
+        }
+    }
+
+    /// Who sends that request, and counts it.
+    ///
+    /// # Errors
+    /// Those of [`identity::who`].
+    pub fn identify<'a>(&self, client: &'a HttpRequest) -> Result<Identity<'a>, GatewayError> {
+        let peer = client.peer_addr().map(|address| address.ip());
+        let identity = identity::who(&self.identity, client.headers(), peer);
+        match &identity {
+            Ok(identity) => {
+                metrics::identity(identity.source.name());
+                if identity.forged {
+                    metrics::forged();
+                }
+            }
+            Err(GatewayError::Unauthorized { .. }) => metrics::identity("refused"),
+            Err(_) => {}
+        }
+        identity
+    }
+}
