@@ -95,7 +95,7 @@ pub use self::capacity::{Capacity, PodReport};
 pub use self::config::{DispatcherConfig, MakeCost, MakePredictor};
 pub use self::fleet::PoolPod;
 pub use self::handle::DispatcherHandle;
-pub use self::messages::{Acquire, ForgetPool, GetQueues, ReportPod, SetPool};
+pub use self::messages::{Acquire, ForgetPool, GetQueues, ReportPod, SetLimits, SetPool};
 pub use self::permit::{Grant, NoOtherPod, Permit};
 pub use self::refusal::Refusal;
 pub use self::snapshot::{DispatcherSnapshot, Outcomes, PodStanding, PoolSnapshot, UserStanding};

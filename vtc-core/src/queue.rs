@@ -133,6 +133,7 @@ mod standing;
 mod users;
 
 use std::fmt;
+use std::mem;
 
 pub use self::counter::{Counter, Weight};
 use self::deadlines::Deadlines;
@@ -258,6 +259,22 @@ impl<R> FairQueue<R> {
     #[must_use]
     pub fn with_limits(self, limits: QueueLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Other limits from now on, but for that on users, which holds to the end. What waits or runs beyond them goes on to:
+    /// they are asked when a request comes, or wants to go. O(users log users) if what a user may run has changed, else
+    /// O(1).
+    pub fn set_limits(&mut self, limits: QueueLimits) {
+        let users = self.limits.users;
+        let before = mem::replace(&mut self.limits, QueueLimits { users, ..limits });
+        if before.running_per_user == limits.running_per_user {
+            return;
+        }
+        let waiting = self.ledger.users.iter().filter(|(_, account)| account.line.len > 0);
+        let waiting: Vec<_> = waiting.map(|(user, _)| user).collect();
+        for user in waiting {
+            self.ledger.changed(user, self.head(user));
+        }
     }
 
     /// Takes a request in. O(log users) if the user had none that waited, else O(1).

@@ -141,6 +141,14 @@ impl Admission {
         }
     }
 
+    /// Puts the limits of these settings of the queue in force, if there is one.
+    pub(crate) async fn set_limits(&self, settings: Option<&settings::Queue>) {
+        if let (Some(Queue { dispatcher, .. }), Some(settings)) = (&self.queue, settings) {
+            // It ends with the gateway.
+            let _ = dispatcher.set_limits(settings.dispatcher.limits).await;
+        }
+    }
+
     /// Has the queue know what a pod says of itself.
     pub(crate) async fn report(&self, pod: &str, report: PodReport) {
         if let Some(Queue { dispatcher, .. }) = &self.queue {

@@ -88,6 +88,7 @@ impl Gateway {
         loaded.map_err(|_| ReloadError::Pods(OrderError::Ending))?;
         let configuration = Configuration::new(settings);
         self.fleet.follow(settings, &configuration.manners).await?;
+        self.admission.set_limits(settings.queue.as_ref()).await;
         self.quotas.set(&settings.tenants, settings.identity.sub_user_max_in_flight);
         self.configuration.store(Arc::new(configuration));
         Ok(())

@@ -24,7 +24,8 @@
 //! [`settings`] and [`cli`] say what it is told; [`outline`] tells what comes of it; [`configuration`] is what of it can change,
 //! and [`reload`] changes it; [`server`] puts it together; [`gateway`] is what all workers share;
 //! [`tenant`] is what each account may and [`admin`] who may look in; [`fleet`] knows the pods; `upstream` speaks to
-//! them; [`explain`], [`status`] and [`metrics`] tell about it; [`demo`] has simulated pods and traffic. [`request`], [`sse`], [`usage`], [`view`] and [`dialect`] read and edit bytes and
+//! them; [`explain`], [`status`] and [`metrics`] tell about it; [`record`] remembers what became of
+//! requests, [`live`] tells what goes on, `page` shows it; [`demo`] has simulated pods and traffic. [`request`], [`sse`], [`usage`], [`view`] and [`dialect`] read and edit bytes and
 //! know nothing of HTTP.
 #![forbid(unsafe_code)]
 

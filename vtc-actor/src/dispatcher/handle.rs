@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix::{Actor, Addr, ArbiterHandle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use vtc_core::queue::QueueLimits;
 use vtc_core::{Clock, CoarseClock, ConfigError, Router};
 
 use super::DispatcherActor;
@@ -12,7 +13,9 @@ use super::capacity::PodReport;
 use super::config::DispatcherConfig;
 use super::drain_rate::SOONEST;
 use super::fleet::PoolPod;
-use super::messages::{Acquire, Cancel, Enqueue, ForgetPool, GetQueues, ReportPod, SetPool, Spot, Waiter};
+use super::messages::{
+    Acquire, Cancel, Enqueue, ForgetPool, GetQueues, ReportPod, SetLimits, SetPool, Spot, Waiter,
+};
 use super::permit::Permit;
 use super::refusal::Refusal;
 use super::snapshot::DispatcherSnapshot;
@@ -131,6 +134,14 @@ impl<C: Clock> DispatcherHandle<C> {
     /// The dispatcher has stopped.
     pub async fn forget_pool(&self, pool: impl Into<Arc<str>>) -> Answer<()> {
         self.0.actor.send(ForgetPool(pool.into())).await.map_err(|_| HandleError::Stopped)
+    }
+
+    /// Puts these limits in force for all queues: see [`SetLimits`].
+    ///
+    /// # Errors
+    /// The dispatcher has stopped.
+    pub async fn set_limits(&self, limits: QueueLimits) -> Answer<()> {
+        self.0.actor.send(SetLimits(limits)).await.map_err(|_| HandleError::Stopped)
     }
 
     /// Passes on what a pod says of itself: see [`ReportPod`].

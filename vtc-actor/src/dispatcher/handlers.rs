@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, MessageResult};
+use vtc_core::queue::QueueLimits;
 use vtc_core::{Clock, Pod};
 
 use super::DispatcherActor;
 use super::alarm::Ring;
 use super::drain_rate::SOONEST;
-use super::messages::{Cancel, Ended, Enqueue, ForgetPool, GetQueues, Move, ReportPod, SetPool};
+use super::messages::{Cancel, Ended, Enqueue, ForgetPool, GetQueues, Move, ReportPod, SetLimits, SetPool};
 use super::pool::Pool;
 use super::refusal::Refusal;
 use super::snapshot::{DispatcherSnapshot, PoolSnapshot};
@@ -121,6 +122,18 @@ impl<C: Clock> Handler<ForgetPool> for DispatcherActor<C> {
         let before = pool.set_pods(Vec::new(), &mut self.fleet);
         self.dispatch(self.next_at_all(before.seats().iter().copied()), self.now(), ctx);
         self.forget_if_done(index);
+    }
+}
+
+impl<C: Clock> Handler<SetLimits> for DispatcherActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, SetLimits(limits): SetLimits, ctx: &mut Context<Self>) {
+        let users = self.config.limits.users;
+        self.config.limits = QueueLimits { users, ..limits };
+        self.pools.values_mut().for_each(|pool| pool.queue.set_limits(limits));
+        // Users who had as much running as they might may go.
+        self.dispatch(self.pools.keys().copied().collect(), self.now(), ctx);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::Message;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use vtc_core::queue::{RequestId, Weight};
+use vtc_core::queue::{QueueLimits, RequestId, Weight};
 use vtc_core::{Clock, Pod, Tick};
 
 use super::capacity::PodReport;
@@ -64,6 +64,11 @@ pub struct SetPool {
 #[derive(Clone, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct ForgetPool(pub Arc<str>);
+
+/// Put these limits in force for all queues, but for that on users: see [`FairQueue::set_limits`](vtc_core::FairQueue::set_limits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct SetLimits(pub QueueLimits);
 
 /// What a pod says of itself. It holds until the next report: whoever cannot ask a pod any more should say so with an empty
 /// one.

@@ -56,6 +56,32 @@ fn a_user_with_as_much_running_as_it_may_is_passed_over_until_something_ends() {
 }
 
 #[test]
+fn other_limits_hold_for_what_comes_and_for_what_goes() {
+    let mut queue = queue(QueueLimits { requests: 2, ..QueueLimits::NONE });
+    for user in ["alice", "alice"] {
+        queue.push(Arrival::new(user, 1, user)).unwrap();
+    }
+    assert!(queue.push(Arrival::new("bob", 50, "bob")).is_err());
+    queue.set_limits(QueueLimits { requests: 4, running_per_user: 1, ..QueueLimits::NONE });
+    for user in ["bob", "bob"] {
+        queue.push(Arrival::new(user, 50, user)).unwrap();
+    }
+    assert_eq!([(); 2].map(|()| queue.pop(|_| Some(())).unwrap().payload), ["alice", "bob"]);
+    assert!(queue.pop(|_| Some(())).is_none(), "each has one running");
+    assert_eq!(queue.ahead("alice"), None);
+    // More may run: who waits may be chosen at once.
+    queue.set_limits(QueueLimits { requests: 1, running_per_user: 2, ..QueueLimits::NONE });
+    assert_eq!(queue.waiting(), 2, "what waits goes on to wait");
+    assert_eq!(queue.ahead("alice"), Some(0));
+    assert!(queue.push(Arrival::new("carol", 1, "carol")).is_err());
+    // Less may run: who waits may not be chosen any more.
+    queue.set_limits(QueueLimits { running_per_user: 1, ..QueueLimits::NONE });
+    assert!(queue.pop(|_| Some(())).is_none());
+    queue.set_limits(QueueLimits::NONE);
+    assert_eq!([(); 2].map(|()| queue.pop(|_| Some(())).unwrap().payload), ["alice", "bob"]);
+}
+
+#[test]
 fn beyond_the_limit_newcomers_are_one_user() {
     let mut queue = queue(QueueLimits { users: 2, ..QueueLimits::NONE });
     for user in ["alice", "bob", "invented-1", "invented-2", "invented-3", "alice"] {

@@ -270,8 +270,12 @@ fn pod(backend: &Backend, standing: Option<&PodStanding>, share: f64, mut parts:
     };
     let load = backend.vitals.load();
     let service = parts.iter().map(|part| part.service).sum();
-    parts.sort_unstable_by(|a, b| b.service.total_cmp(&a.service).then_with(|| a.user.cmp(&b.user)));
-    parts.truncate(OF_POD);
+    let most_first = |a: &Part, b: &Part| b.service.total_cmp(&a.service).then_with(|| a.user.cmp(&b.user));
+    if parts.len() > OF_POD {
+        parts.select_nth_unstable_by(OF_POD, most_first);
+        parts.truncate(OF_POD);
+    }
+    parts.sort_unstable_by(most_first);
     Pod {
         pod: backend.pod().name().to_owned(),
         health,

@@ -55,7 +55,7 @@ fn as_it_is_it_works_and_what_it_calls_a_default_is_one() {
     let with_queue = |text: &str| {
         let queued = text.replace("discipline = \"none\"", "discipline = \"fcfs\"");
         assert_ne!(queued, text);
-        checked(&queued.replace("[[pods]]", "[[pods]]\nmax_running = 8"))
+        checked(&queued.replace("\n[[pods]]\n", "\n[[pods]]\nmax_running = 8\n"))
     };
     let defaults = text(|line| matches!(line, Line::Default(_)));
     let nothing = EXAMPLE.replace("# discipline", "discipline");

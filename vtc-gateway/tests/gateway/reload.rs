@@ -225,6 +225,13 @@ async fn a_queue_gives_pods_what_they_are_said_to_take_now() {
     // Its turn has come, while the first still runs.
     pod.call().await.answer_chat(3, 5).await;
     assert_eq!(second.await.unwrap().status, 200);
+    let strict = format!("{two}max_running_per_user = 1\nmax_requests = 1\n");
+    gateway.reload(&[&pod], &strict).await.unwrap();
+    let third = gateway.line_up(ask_chat().of("alice"), 1).await;
+    assert_eq!(gateway.ask(ask_chat().of("carol")).await.status, 429, "more may not wait");
+    gateway.reload(&[&pod], &two).await.unwrap();
+    pod.call().await.answer_chat(3, 5).await;
+    assert_eq!(third.await.unwrap().status, 200, "as much of one user may run as there is room");
     let error = gateway.reload(&[&pod], "").await.unwrap_err().to_string();
     assert!(error.contains("queue.discipline") && error.contains("restart"), "{error}");
     call.answer_chat(3, 5).await;
