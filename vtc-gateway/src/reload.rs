@@ -189,13 +189,29 @@ impl Reloader {
     }
 }
 
-/// An error and its causes, but for those that it repeats itself.
+/// An error and its causes, but for those that it repeats itself. Of a file that cannot be understood the place is told and not
+/// the line: there may be a key in it, and whoever may look sees this.
 fn in_words(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
-        match text.contains(cause.trim()) {
-            _ if text.is_empty() => cause,
-            true => text,
-            false => format!("{text}: {cause}"),
+    let mut words: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        if let Some(error) = cause.downcast_ref::<toml::de::Error>() {
+            words.push(place(error));
+            break;
         }
-    })
+        if let Some(SettingsError::File(error)) = cause.downcast_ref() {
+            words.push(place(error));
+            break;
+        }
+        let cause = cause.to_string();
+        if !words.last().is_some_and(|last| last.contains(&cause)) {
+            words.push(cause);
+        }
+    }
+    words.join(": ")
+}
+
+fn place(error: &toml::de::Error) -> String {
+    let whole = error.to_string();
+    let place = whole.lines().next().unwrap_or_default();
+    format!("{place}: {}", error.message())
 }
