@@ -236,8 +236,22 @@ fn the_file_that_the_readme_shows_is_one() {
     let readme = include_str!("../../../README.md");
     let (_, rest) = readme.split_once("```toml\n").unwrap();
     let (file, _) = rest.split_once("```").unwrap();
-    let settings = settings(file, &[]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(vec!["gateway".to_owned()]).unwrap();
+    let pem = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let mut file = file
+        .replace("fullchain.pem", &pem("fullchain.pem", own.cert.pem()))
+        .replace("privkey.pem", &pem("privkey.pem", own.signing_key.serialize_pem()));
+    for number in ["1", "2", "3"] {
+        file = file.replace(&format!("HASH_{number}"), &number.repeat(64));
+    }
+    let settings = settings(&file, &[]).unwrap();
     assert_eq!(settings.queue.unwrap().dispatcher.discipline, "vtc-fair");
+    assert_eq!(settings.tenants.of("research").weight.as_f64(), 3.0);
 }
 
 const TRUST: &str = r#"
