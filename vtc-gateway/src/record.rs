@@ -1,7 +1,7 @@
 //! What became of requests, and who was served what: the memory behind the log, its explanations and the live feed.
 //!
-//! [`Trail`] goes along with a request and notes what is decided about it; when the last who holds it lets go, the request
-//! is over, and its [`Decision`] joins the last few hundred. Beside them each account has its [`Served`]: what it has in
+//! `Trail` goes along with a request and notes what is decided about it; when the last who holds it lets go, the request
+//! is over, and its [`Decision`] joins the last few hundred. Beside them each account has its `Served`: what it has in
 //! flight and what flowed to it, pod by pod.
 //!
 //! # What it costs, and what it never holds

@@ -82,7 +82,7 @@ pub struct Look {
     pub of: usize,
     /// The place of the first of the following among them.
     pub first: usize,
-    /// The pods around the user's position, at most [`MOST_PODS`].
+    /// The pods around the user's position, at most `MOST_PODS`.
     pub pods: Vec<Seen>,
 }
 

@@ -7,7 +7,7 @@
 //!
 //! The gateway runs as its operators run it: the binary, in a process of its own. Before it are clients, of whom many
 //! leave, stall or send rubbish; behind it are pods, of which many die, refuse or stall, each behind a proxy that spoils
-//! connections. What shall happen to a request is drawn beforehand, a [`Plan`](plan::Plan) that its client and its pod
+//! connections. What shall happen to a request is drawn beforehand, a [`Plan`] that its client and its pod
 //! share, so what it must cost is known to the token:
 //!
 //! - **A complete answer costs the usage that its pod reported**, whole or streamed, after however many attempts.
