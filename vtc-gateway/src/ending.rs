@@ -48,6 +48,6 @@ pub async fn serve(serving: Serving, delay: Duration) -> io::Result<()> {
         served = server => served,
         () = told => Ok(()),
     };
-    gateway.journal().flush();
+    gateway.record().flush();
     served
 }

@@ -38,7 +38,6 @@ pub struct Gateway {
     counts_tokens: bool,
     scoring: ScoringConfig,
     metrics: PrometheusHandle,
-    journal: Journal,
     /// Set once it has been told to end.
     ending: OnceLock<()>,
 }
@@ -65,12 +64,11 @@ impl Gateway {
             reloads: Reloads::new(),
             max_pod_load: settings.vtc.scoring.max_pod_load,
             quotas: Arc::new(quotas),
-            record: Arc::new(Record::new(clock, settings.record.requests)),
+            record: Arc::new(Record::new(clock, settings.record.requests, journal)),
             live: Live::new(),
             counts_tokens: settings.queue.as_ref().is_some_and(|queue| queue.counts_tokens),
             scoring: settings.vtc.scoring,
             metrics,
-            journal,
             ending: OnceLock::new(),
         }
     }
@@ -155,11 +153,6 @@ impl Gateway {
 
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.get().is_some()
-    }
-
-    /// What is told of requests.
-    pub(crate) const fn journal(&self) -> &Journal {
-        &self.journal
     }
 
     /// Where watchers wait.

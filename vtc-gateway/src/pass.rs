@@ -10,7 +10,6 @@ use vtc_core::{Pod, PodTable, Ticket, Usage};
 
 use crate::estimate::Lesson;
 use crate::fleet::{Probe, Vitals};
-use crate::journal::Entry;
 use crate::quota::Stay;
 use crate::record::{Ending, Trail};
 
@@ -23,8 +22,6 @@ pub(crate) struct Pass {
     stay: Option<Stay>,
     /// Who is told how the pod does, once it has been asked.
     vitals: Option<Arc<Vitals>>,
-    /// What is told of it.
-    entry: Option<Rc<Entry>>,
     /// What is remembered of the request.
     trail: Option<Rc<Trail>>,
 }
@@ -59,7 +56,7 @@ impl Pass {
     }
 
     const fn of(kind: Kind) -> Self {
-        Self { kind, stay: None, vitals: None, entry: None, trail: None }
+        Self { kind, stay: None, vitals: None, trail: None }
     }
 
     /// The same, within its account's limits.
@@ -70,37 +67,19 @@ impl Pass {
         Self { stay, ..self }
     }
 
-    /// The same, and this tells what becomes of it.
-    pub(crate) fn entered(self, entry: &Rc<Entry>) -> Self {
-        Self { entry: Some(Rc::clone(entry)), ..self }
-    }
-
-    /// What is told of it.
-    pub(crate) fn entry(&self) -> Option<&Entry> {
-        self.entry.as_deref()
-    }
-
-    /// It ends with an error of that code.
-    pub(crate) fn failed(&self, code: &'static str) {
-        if let Some(entry) = &self.entry {
-            entry.failed(code);
-        }
-    }
-
     /// The same, with what is remembered of the request: it ends there, too.
     pub(crate) fn recorded(self, trail: &Rc<Trail>) -> Self {
         trail.goes_to(self.pod().name());
         Self { trail: Some(Rc::clone(trail)), ..self }
     }
 
+    /// What is remembered of the request.
+    pub(crate) fn trail(&self) -> Option<&Trail> {
+        self.trail.as_deref()
+    }
+
     /// Notes how the request ends.
     fn ends(&self, ending: Ending) {
-        if let Some(entry) = &self.entry {
-            if let Ending::Settled(usage) = &ending {
-                entry.cost(*usage);
-            }
-            entry.ended();
-        }
         if let Some(trail) = &self.trail {
             trail.ends(ending);
         }
@@ -129,6 +108,13 @@ impl Pass {
     pub(crate) fn note_failure(&self, failure: &dyn Display) {
         if let Some(trail) = &self.trail {
             trail.failed(failure);
+        }
+    }
+
+    /// Its answer breaks off with an error of that code.
+    pub(crate) fn broke_off(&self, code: &'static str) {
+        if let Some(trail) = &self.trail {
+            trail.broke_off(code);
         }
     }
 
@@ -197,9 +183,6 @@ impl Pass {
     /// So much has flowed so far, input and output. Never lowers what was said before.
     pub(crate) fn progress(&self, input_tokens: u64, output_tokens: u64) {
         self.cost(input_tokens, output_tokens);
-        if let Some(entry) = &self.entry {
-            entry.cost(Usage { input: input_tokens, cached: 0, output: output_tokens });
-        }
         if let Some(trail) = &self.trail {
             trail.progress(input_tokens, output_tokens);
         }

@@ -9,8 +9,8 @@ use actix_web::error::ErrorBadGateway;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 
-use crate::journal::Entry;
 use crate::pass::Pass;
+use crate::record::Trail;
 use crate::settlement::settle;
 use crate::usage::usage_of_response;
 
@@ -71,10 +71,10 @@ impl<B> PassedStream<B> {
 
     fn break_off(&mut self, reason: &dyn Display) -> Error {
         if let Some(pass) = self.pass.take() {
-            let request_id = pass.entry().map(Entry::id);
-            let trace_id = pass.entry().and_then(Entry::trace_id);
+            let request_id = pass.trail().map(Trail::id);
+            let trace_id = pass.trail().and_then(Trail::trace_id);
             tracing::warn!(request_id, trace_id, pod = pass.pod().name(), %reason, "a pod broke off its answer");
-            pass.failed("pod_failed");
+            pass.broke_off("pod_failed");
             pass.pod_failed(false);
             pass.note_failure(&reason);
             pass.close();

@@ -1,12 +1,14 @@
 //! The way of a request: identity, estimate, admission, proxy, settle.
 
+mod asking;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use actix_web::http::{StatusCode, Version};
+use actix_web::http::Version;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
@@ -14,6 +16,7 @@ use futures_util::Stream;
 use tokio::time::Instant;
 use vtc_core::Policy;
 
+use self::asking::Answered;
 use crate::admission::Candidate;
 use crate::configuration::Configuration;
 use crate::dialect::Dialect;
@@ -21,9 +24,8 @@ use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
 use crate::fleet::{Fleet, Service};
 use crate::gateway::Gateway;
-use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id, to_pod};
+use crate::headers::{REQUEST_ID, ROUTING_STRATEGY, TARGET_POD, request_id};
 use crate::identity::Identity;
-use crate::journal::Entry;
 use crate::pass::Pass;
 use crate::passed::PassedStream;
 use crate::record::Trail;
@@ -31,7 +33,7 @@ use crate::request::{Endpoint, GenerationRequest, RequestError};
 use crate::settlement::settle_answer;
 use crate::stream::MeteredStream;
 use crate::tenant::Terms;
-use crate::upstream::{Answer, AnswerBody, PodBody, Question, Upstream, UpstreamError};
+use crate::upstream::{AnswerBody, PodBody, Upstream};
 use crate::view::ClientView;
 use crate::{body, explain, head, identity, metrics};
 
@@ -42,7 +44,6 @@ struct Call<'a> {
     gateway: &'a Gateway,
     upstream: &'a Upstream,
     request_id: &'a HeaderValue,
-    entry: &'a Rc<Entry>,
     trail: &'a Rc<Trail>,
 }
 
@@ -53,7 +54,6 @@ struct Passage<'a> {
     upstream: &'a Upstream,
     client: &'a HttpRequest,
     request_id: &'a HeaderValue,
-    entry: &'a Rc<Entry>,
     policy: &'a dyn Policy,
     identity: Identity<'a>,
     sub_user: Option<Cow<'a, str>>,
@@ -61,14 +61,6 @@ struct Passage<'a> {
     estimate: Estimate,
     bytes: usize,
     trail: &'a Rc<Trail>,
-}
-
-/// A request whose pod has answered, or begun to.
-struct Answered {
-    answer: Answer,
-    /// How the pod reports usage.
-    dialect: Dialect,
-    pass: Pass,
 }
 
 /// Serves one of the [endpoints](Endpoint) that do work on a pod, or whatever else clients ask of pods.
@@ -80,33 +72,29 @@ pub async fn generate(
     upstream: Data<Upstream>,
 ) -> HttpResponse {
     let request_id = request_id(client.headers());
-    let entry = gateway.journal().begin(endpoint, &client, &request_id);
-    let trail = Rc::new(gateway.record().begin(endpoint.path(), &request_id));
+    let trail = gateway.record().begin(endpoint, &client, &request_id);
     let call = Call {
         endpoint,
         client: &client,
         gateway: &gateway,
         upstream: &upstream,
         request_id: &request_id,
-        entry: &entry,
         trail: &trail,
     };
     let outcome = serve(call, payload).await;
     let mut response = outcome.unwrap_or_else(|error| {
-        tracing::debug!(request_id = entry.id(), trace_id = entry.trace_id(), code = error.code(), "refused");
+        tracing::debug!(request_id = trail.id(), trace_id = trail.trace_id(), code = error.code(), "refused");
         let response = error.response(Shape::of(endpoint));
-        entry.failed(error.code());
         trail.refused(&error, response.status());
         response
     });
-    entry.replied(response.status());
     metrics::request(endpoint.path(), response.status().as_u16());
     response.headers_mut().insert(REQUEST_ID, request_id);
     response
 }
 
 async fn serve(call: Call<'_>, payload: Payload) -> Result<HttpResponse, GatewayError> {
-    let Call { endpoint, client, gateway, upstream, request_id, entry, trail } = call;
+    let Call { endpoint, client, gateway, upstream, request_id, trail } = call;
     let configuration = &*gateway.configuration();
     let upstream = &upstream.with(&configuration.manners);
     head::check(client, configuration.limits.header_bytes)?;
@@ -116,7 +104,7 @@ async fn serve(call: Call<'_>, payload: Payload) -> Result<HttpResponse, Gateway
     let generation = GenerationRequest::read_either(endpoint, boundary(client).as_deref(), &body)?;
     let model = generation.model.as_deref().map(|name| configuration.aliases.resolve(name).unwrap_or(name));
     let estimate = Estimate::of(&generation, configuration.estimators.of(model));
-    trail.asked(identity.source, model, policy.name(), estimate);
+    trail.asked(identity.source, policy.name(), estimate);
     let bytes = body.len();
     let may_name_user = configuration.identity.sub_users && generation.is_json();
     let sub_user = if may_name_user { identity::sub_user(&body)? } else { None };
@@ -126,7 +114,6 @@ async fn serve(call: Call<'_>, payload: Payload) -> Result<HttpResponse, Gateway
         upstream,
         client,
         request_id,
-        entry,
         policy,
         identity,
         sub_user,
@@ -136,11 +123,6 @@ async fn serve(call: Call<'_>, payload: Payload) -> Result<HttpResponse, Gateway
         trail,
     };
     passage.go().await
-}
-
-/// Whether an answer shows that its pod does not work. That it does not know how to do something shows nothing.
-fn is_failure(status: StatusCode) -> bool {
-    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }
 
 /// What separates the parts of the client's form, if it sends one.
@@ -173,18 +155,16 @@ impl Passage<'_> {
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);
-        self.entry.waits(account, self.generation.model.as_deref(), self.policy.name());
+        self.trail.waits(self.generation.model.as_deref());
         let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
-        self.entry.goes(pass.grant().map(|grant| grant.waited));
         self.trail.admitted(&pass, candidate.explain, self.gateway.router(), self.gateway.scoring());
-        let pass = pass.recorded(self.trail).entered(self.entry);
+        let pass = pass.recorded(self.trail);
         let Answered { answer, dialect, pass } = self.ask(&candidate, pass).await?;
         metrics::time_to_head(begun.elapsed());
-        self.entry.answered(pass.pod().name());
         self.trail.answered(answer.status);
         tracing::debug!(
-            request_id = self.entry.id(),
-            trace_id = self.entry.trace_id(),
+            request_id = self.trail.id(),
+            trace_id = self.trail.trace_id(),
             pod = pass.pod().name(),
             policy = self.policy.name(),
             status = answer.status.as_u16(),
@@ -240,116 +220,6 @@ impl Passage<'_> {
             }
             other => other,
         })
-    }
-
-    /// The path that the pod is asked for, and the client's query. Of a path that the gateway knows there is one
-    /// spelling.
-    fn path(&self) -> Cow<'_, str> {
-        let uri = self.client.uri();
-        let as_it_is = uri.path_and_query().map_or("/", |it| it.as_str());
-        let endpoint = self.generation.endpoint;
-        if endpoint == Endpoint::Other || endpoint.description().paths.contains(&uri.path()) {
-            return Cow::Borrowed(as_it_is);
-        }
-        let path = self.client.match_pattern().unwrap_or_else(|| endpoint.path().to_owned());
-        Cow::Owned(match uri.query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path,
-        })
-    }
-
-    /// Whether it may be sent twice. What nobody knows may do something that must not be done twice.
-    fn may_repeat(&self) -> bool {
-        self.generation.endpoint != Endpoint::Other || self.client.method().is_idempotent()
-    }
-
-    /// Asks the pod of the pass, and if that fails before it answers, others: at most the configured number, each
-    /// once. The user is charged once. If all fail, not at all.
-    async fn ask(&self, candidate: &Candidate<'_>, mut pass: Pass) -> Result<Answered, GatewayError> {
-        let mut headers = to_pod(self.client.headers(), self.request_id, &self.configuration.identity);
-        self.entry.asks(&mut headers);
-        let deadline = self.upstream.deadline();
-        let mut all_are_away = true;
-        self.gateway.fleet().count_request();
-        for attempt in 0.. {
-            let failure = match self.ask_one(&mut pass, &headers, deadline).await {
-                Ok((answer, dialect)) => {
-                    pass.pod_answered(!is_failure(answer.status));
-                    return Ok(Answered { answer, dialect, pass });
-                }
-                Err(failure) => failure,
-            };
-            tracing::warn!(
-                request_id = self.entry.id(),
-                trace_id = self.entry.trace_id(),
-                pod = pass.pod().name(),
-                %failure,
-                "a pod failed before it answered"
-            );
-            pass.note_failure(&failure);
-            if matches!(failure, UpstreamError::TooLong { .. }) {
-                // The work was done. Nobody knows how much it was, so the estimate stays.
-                pass.pod_answered(true);
-                pass.close();
-                return Err(GatewayError::PodFailed(failure.to_string()));
-            }
-            let is_away = matches!(failure, UpstreamError::Away(_));
-            pass.pod_failed(is_away);
-            if matches!(failure, UpstreamError::TimedOut(_)) {
-                // The client has waited for long, and there is no telling that another pod would be faster.
-                pass.void();
-                return Err(GatewayError::PodTimeout(failure.to_string()));
-            }
-            all_are_away &= is_away;
-            if !is_away && !self.may_repeat() {
-                pass.void();
-                return Err(GatewayError::PodFailed(failure.to_string()));
-            }
-            let has_other = self.gateway.admission().move_on(&mut pass, candidate).await;
-            if !has_other || attempt >= self.configuration.retries {
-                pass.void();
-                let is_hopeless = !has_other && all_are_away;
-                let failed = || GatewayError::PodFailed(failure.to_string());
-                return Err(if is_hopeless { GatewayError::NoPods } else { failed() });
-            }
-            if !self.gateway.fleet().may_retry() {
-                metrics::retry_refused();
-                pass.void();
-                return Err(GatewayError::PodFailed(failure.to_string()));
-            }
-            metrics::retry();
-        }
-        Err(GatewayError::NoPods)
-    }
-
-    async fn ask_one(
-        &self,
-        pass: &mut Pass,
-        headers: &HeaderMap,
-        deadline: Instant,
-    ) -> Result<(Answer, Dialect), UpstreamError> {
-        // The fleet of now: the request may have waited for a while.
-        let fleet = self.gateway.fleet().load();
-        let backend = fleet.backend(pass.pod());
-        let backend = backend.ok_or_else(|| UpstreamError::Away("it is gone".to_owned()))?;
-        pass.asks(&backend.vitals);
-        let dialect = backend.report.dialect;
-        let mut headers = Cow::Borrowed(headers);
-        if let Some(key) = &backend.authorization {
-            headers.to_mut().insert(AUTHORIZATION, key.clone());
-        }
-        let alias =
-            self.generation.model.as_deref().and_then(|name| self.configuration.aliases.resolve(name));
-        let body: Bytes = self.generation.to_pod(dialect, alias);
-        let path = self.path();
-        let question = Question {
-            method: self.client.method().as_str(),
-            path: &path,
-            may_repeat: self.may_repeat(),
-            passes_json: self.generation.endpoint == Endpoint::Other,
-        };
-        let answer = self.upstream.send(&backend.url, question, &headers, body, deadline).await?;
-        Ok((answer, dialect))
     }
 
     fn stream(

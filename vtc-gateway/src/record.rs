@@ -1,8 +1,8 @@
 //! What became of requests, and who was served what: the memory behind the log, its explanations and the live feed.
 //!
 //! `Trail` goes along with a request and notes what is decided about it; when the last who holds it lets go, the request
-//! is over, and its [`Decision`] joins the last few hundred. Beside them each account has its `Served`: what it has in
-//! flight and what flowed to it, pod by pod.
+//! is over: its [`Decision`] is told outside (`journal`: the log, traces) and joins the last few hundred. Beside them each
+//! account has its `Served`: what it has in flight and what flowed to it, pod by pod.
 //!
 //! # What it costs, and what it never holds
 //!
@@ -18,25 +18,31 @@ mod story;
 mod trail;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use actix_web::HttpRequest;
 use actix_web::http::header::HeaderValue;
 use dashmap::DashMap;
 use vtc_core::queue::Weight;
 use vtc_core::{Clock, Tick};
 
-pub use self::decision::{Decision, Ending, Look, Refused, Seen, Try, Turn};
+pub use self::decision::{CLIENT_LEFT, Decision, Ending, Look, Refused, Seen, Try, Turn};
 pub use self::recent::Recent;
 pub(crate) use self::served::Served;
 pub use self::served::{Flow, Numbers};
 pub use self::story::Story;
 pub(crate) use self::trail::Trail;
+use crate::journal::Journal;
 use crate::lock::Lock;
+use crate::request::Endpoint;
 
 /// What became of requests, and who was served what.
 pub struct Record {
     clock: Arc<dyn Clock>,
+    /// Where it is told, too.
+    journal: Journal,
     /// The time of day at the clock's origin.
     origin: SystemTime,
     /// How many decisions are kept.
@@ -80,7 +86,7 @@ impl Record {
     /// told.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "a log is read by people: it needs the time of day, once")]
-    pub fn new(clock: Arc<dyn Clock>, room: usize) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, room: usize, journal: Journal) -> Self {
         let since_origin = clock.now().since(Tick::ZERO);
         let now = SystemTime::now();
         Self {
@@ -96,12 +102,25 @@ impl Record {
                 waits: BTreeMap::new(),
             }),
             clock,
+            journal,
         }
     }
 
     /// A request has come. What is known of it is noted in what this returns.
-    pub(crate) fn begin(self: &Arc<Self>, endpoint: &'static str, request_id: &HeaderValue) -> Trail {
-        Trail::new(Arc::clone(self), endpoint, request_id.to_str().unwrap_or_default())
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        client: &HttpRequest,
+        request_id: &HeaderValue,
+    ) -> Rc<Trail> {
+        // It was read as visible text.
+        let id = request_id.to_str().unwrap_or_default();
+        Rc::new(Trail::new(Arc::clone(self), endpoint, client, id))
+    }
+
+    /// What was to be told outside and is not yet, is told, if that does not take too long.
+    pub(crate) fn flush(&self) {
+        self.journal.flush();
     }
 
     /// Whether to count who is before a request in the queue though its client did not ask.
@@ -139,11 +158,13 @@ impl Record {
         self.clock.now()
     }
 
-    /// Forgets the accounts that have had nothing in flight for that long. O(accounts).
+    /// Forgets the accounts that have had nothing in flight for that long, and the pools where nobody has waited of late.
+    /// O(accounts).
     pub fn shrink(&self, idle: Duration) {
         let now = self.now();
         self.users.retain(|_, user| !user.with(|numbers| numbers.is_idle(now, idle)));
         self.users.shrink_to_fit();
+        self.sums.with(|sums| sums.waits.retain(|_, waits| !waits.is_stale(now)));
     }
 
     /// Does this with each account, that of the others included. O(accounts).

@@ -11,8 +11,8 @@ use serde::de::IgnoredAny;
 
 use crate::error::{GatewayError, Shape};
 use crate::estimate::Estimate;
-use crate::journal::Entry;
 use crate::pass::Pass;
+use crate::record::Trail;
 use crate::request::GenerationRequest;
 use crate::settlement::settle;
 use crate::sse::{self, Piece, SseSplitter};
@@ -137,10 +137,10 @@ impl MeteredStream {
     /// The pod itself says that it has failed: what was delivered is charged, and the client knows already.
     fn fail(&mut self) {
         let Some(pass) = self.pass.take() else { return };
-        let request_id = pass.entry().map(Entry::id);
-        let trace_id = pass.entry().and_then(Entry::trace_id);
+        let request_id = pass.trail().map(Trail::id);
+        let trace_id = pass.trail().and_then(Trail::trace_id);
         tracing::warn!(request_id, trace_id, pod = pass.pod().name(), "a pod ended its stream with an error");
-        pass.failed("pod_failed");
+        pass.broke_off("pod_failed");
         pass.note_failure(&"it ended its stream with an error");
         pass.close();
     }
@@ -164,11 +164,11 @@ impl MeteredStream {
             UpstreamError::TimedOut(message) => GatewayError::PodTimeout(message.clone()),
             _ => GatewayError::BrokenOff,
         };
-        let request_id = pass.entry().map(Entry::id);
-        let trace_id = pass.entry().and_then(Entry::trace_id);
+        let request_id = pass.trail().map(Trail::id);
+        let trace_id = pass.trail().and_then(Trail::trace_id);
         let pod = pass.pod().name();
         tracing::warn!(request_id, trace_id, pod, %reason, "a pod broke off its stream");
-        pass.failed(error.code());
+        pass.broke_off(error.code());
         pass.note_failure(reason);
         pass.pod_failed(false);
         pass.close();

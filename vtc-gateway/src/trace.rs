@@ -13,22 +13,19 @@ mod without;
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use vtc_core::Usage;
+
+use crate::record::Decision;
 
 #[cfg(feature = "otel")]
 pub(crate) use self::otel::{Spans, Traces};
 #[cfg(not(feature = "otel"))]
 pub(crate) use self::without::{Spans, Traces};
 
-/// The error of a request whose client did not wait for its end.
-pub(crate) const CLIENT_LEFT: &str = "client_left";
-
-/// What spans tell of a request.
-#[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "there are no spans"))]
+/// What is told of a request.
 pub(crate) struct Told<'a> {
-    pub(crate) status: Option<StatusCode>,
+    pub(crate) status: Option<u16>,
     /// The code of the error with which it ended.
     pub(crate) error: Option<&'static str>,
     pub(crate) user: Option<&'a str>,
@@ -38,6 +35,24 @@ pub(crate) struct Told<'a> {
     /// How long it waited in the queue, if there is one.
     pub(crate) waited: Option<Duration>,
     pub(crate) usage: Option<Usage>,
+}
+
+// === impl Told ===
+
+impl<'a> Told<'a> {
+    /// What is told of that one; its user only if users are named.
+    pub(crate) fn of(decision: &'a Decision, names_users: bool) -> Self {
+        Self {
+            status: decision.status,
+            error: decision.error(),
+            user: decision.account.as_deref().filter(|_| names_users),
+            model: decision.model.as_deref(),
+            pod: decision.tries.last().map(|last| &*last.pod),
+            policy: Some(decision.policy).filter(|policy| !policy.is_empty()),
+            waited: decision.turn.map(|turn| turn.waited),
+            usage: decision.usage(),
+        }
+    }
 }
 
 /// The name of the trace that a client says its request belongs to: 32 digits. Source: W3C Trace Context, section 3.2.

@@ -12,6 +12,8 @@ use crate::estimate::Estimate;
 pub struct Decision {
     /// Its name, which its client may have chosen.
     pub id: String,
+    /// The name of the trace that it belongs to.
+    pub trace_id: Option<String>,
     /// When it came.
     pub at: Tick,
     /// The path of its endpoint.
@@ -22,7 +24,7 @@ pub struct Decision {
     pub source: Option<&'static str>,
     /// The account's share, where others have 1.
     pub weight: f64,
-    /// The model that it asked for.
+    /// The model that it asked for, once that is known to be one.
     pub model: Option<String>,
     /// What was to choose its pod.
     pub policy: &'static str,
@@ -40,12 +42,16 @@ pub struct Decision {
     pub status: Option<u16>,
     /// The tokens that flowed as it went, read and written.
     pub delivered: Option<(u64, u64)>,
+    /// From its coming to the head of its pod's answer.
+    pub head: Option<Duration>,
     /// From its coming to the first token that flowed.
     pub first_token: Option<Duration>,
     /// From its coming to its end.
     pub duration: Duration,
     /// Why it got no answer from a pod.
     pub refused: Option<Refused>,
+    /// The code of the error with which its answer broke off.
+    pub broken: Option<&'static str>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -129,6 +135,29 @@ pub enum Ending {
 
 /// The most pods that a look keeps.
 pub const MOST_PODS: usize = 16;
+/// The error of a request whose client did not wait for its end.
+pub const CLIENT_LEFT: &str = "client_left";
+
+// === impl Decision ===
+
+impl Decision {
+    /// The code of the error with which it ended, if it did not end well.
+    #[must_use]
+    pub fn error(&self) -> Option<&'static str> {
+        let refused = self.refused.as_ref().map(|refused| refused.code);
+        let left = (self.ending == Ending::Left).then_some(CLIENT_LEFT);
+        refused.or(self.broken).or(left)
+    }
+
+    /// The tokens that it took: as its pod said at the end, else as they flowed.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        match self.ending {
+            Ending::Settled(usage) => Some(usage),
+            _ => self.delivered.map(|(input, output)| Usage { input, cached: 0, output }),
+        }
+    }
+}
 
 // === impl Look ===
 

@@ -33,6 +33,12 @@ impl Recent {
         self.times.push_back((now, time.as_secs_f32()));
     }
 
+    /// Whether none of them is of the last minute.
+    #[must_use]
+    pub fn is_stale(&self, now: Tick) -> bool {
+        self.times.back().is_none_or(|(at, _)| now.since(*at) > SPAN)
+    }
+
     /// The median and the 99th percentile in seconds, each the least time that is not less than so large a part of those
     /// that are kept and not older than a minute. `None` if there are none. O(n log n).
     #[must_use]

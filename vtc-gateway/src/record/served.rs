@@ -53,6 +53,8 @@ pub struct Flow {
     pub output: i64,
 }
 
+/// An account that had been served by more pods than that begins anew when it comes back.
+const MOST_PODS: usize = 64;
 /// How many times to first tokens are kept of each account.
 const TIMES: usize = 64;
 
@@ -83,7 +85,11 @@ impl Served {
 // === impl Numbers ===
 
 impl Numbers {
-    pub(super) const fn enter(&mut self, weight: Weight) {
+    pub(super) fn enter(&mut self, weight: Weight) {
+        if self.in_flight == 0 && self.pods.len() > MOST_PODS {
+            // Pods come and go, and nobody knows their places now.
+            self.pods.clear();
+        }
         self.weight = weight;
         self.in_flight += 1;
     }

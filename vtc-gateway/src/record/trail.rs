@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
 use vtc_actor::dispatcher::Grant;
 use vtc_core::queue::Weight;
 use vtc_core::{Pod, Router, ScoringConfig, TokenTracker, Usage};
@@ -16,10 +18,15 @@ use crate::error::GatewayError;
 use crate::estimate::Estimate;
 use crate::identity::Source;
 use crate::pass::Pass;
+use crate::request::Endpoint;
+use crate::trace::{self, Spans};
 
 /// Goes along with a request. The request's handler holds it, and its pass; when both are gone, the request is over.
 pub(crate) struct Trail {
     record: Arc<Record>,
+    id: String,
+    trace_id: Option<String>,
+    spans: Option<Spans>,
     notes: RefCell<Notes>,
 }
 
@@ -35,29 +42,35 @@ struct Notes {
 // === impl Trail ===
 
 impl Trail {
-    pub(super) fn new(record: Arc<Record>, endpoint: &'static str, id: &str) -> Self {
-        let at = record.now();
-        let decision = Decision { id: id.to_owned(), at, endpoint, ..Decision::default() };
+    pub(super) fn new(record: Arc<Record>, endpoint: Endpoint, client: &HttpRequest, id: &str) -> Self {
+        let (at, endpoint_path) = (record.now(), endpoint.path());
+        let decision = Decision { at, endpoint: endpoint_path, ..Decision::default() };
         let notes = Notes { decision, user: None, pod: 0, counted: Flow::default() };
-        Self { record, notes: RefCell::new(notes) }
+        let spans = record.journal.begin(endpoint, client);
+        let own = spans.as_ref().map(Spans::trace_id);
+        let trace_id = own.or_else(|| trace::trace_id(client.headers()));
+        Self { record, id: id.to_owned(), trace_id, spans, notes: RefCell::new(notes) }
+    }
+
+    /// How the log names the request.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How the log names the trace that it belongs to: the client's, or else the gateway's own.
+    pub(crate) fn trace_id(&self) -> Option<&str> {
+        self.trace_id.as_deref()
     }
 
     fn note<R>(&self, act: impl FnOnce(&mut Notes) -> R) -> R {
         act(&mut self.notes.borrow_mut())
     }
 
-    /// Who asks for what, and by which policy it is to go.
-    pub(crate) fn asked(
-        &self,
-        source: Source,
-        model: Option<&str>,
-        policy: &'static str,
-        estimate: Estimate,
-    ) {
+    /// Who asks, what it will probably cost, and by which policy it is to go.
+    pub(crate) fn asked(&self, source: Source, policy: &'static str, estimate: Estimate) {
         self.note(|notes| {
             let decision = &mut notes.decision;
             decision.source = Some(source.name());
-            decision.model = model.map(cut);
             decision.policy = policy;
             decision.estimate = Some(estimate);
         });
@@ -75,8 +88,19 @@ impl Trail {
         });
     }
 
+    /// It may go once its turn comes. The model is one that there is.
+    pub(crate) fn waits(&self, model: Option<&str>) {
+        self.note(|notes| notes.decision.model = model.map(cut));
+        if let Some(spans) = &self.spans {
+            spans.wait();
+        }
+    }
+
     /// Its turn has come. Looks at what was decided from, now. `counted`: whether those before it were.
     pub(crate) fn admitted(&self, pass: &Pass, counted: bool, router: &Router, scoring: ScoringConfig) {
+        if let Some(spans) = &self.spans {
+            spans.go();
+        }
         let grant = pass.grant();
         if let Some(grant) = grant {
             let now = self.record.now();
@@ -97,6 +121,13 @@ impl Trail {
                 decision.look = Some(look(pass, (tokens - reserved).max(0.0), bucket, scoring));
             }
         });
+    }
+
+    /// A pod is asked, with these headers.
+    pub(crate) fn asks(&self, headers: &mut HeaderMap) {
+        if let Some(spans) = &self.spans {
+            spans.ask(headers);
+        }
     }
 
     /// It is asked of that pod.
@@ -164,7 +195,16 @@ impl Trail {
 
     /// Its client gets an answer.
     pub(crate) fn answered(&self, status: StatusCode) {
-        self.note(|notes| notes.decision.status = Some(status.as_u16()));
+        let now = self.record.now();
+        self.note(|notes| {
+            notes.decision.status = Some(status.as_u16());
+            notes.decision.head = Some(now.since(notes.decision.at));
+        });
+    }
+
+    /// Its answer breaks off with an error of that code.
+    pub(crate) fn broke_off(&self, code: &'static str) {
+        self.note(|notes| notes.decision.broken = Some(code));
     }
 }
 
@@ -176,7 +216,10 @@ impl Drop for Trail {
             user.with(|numbers| numbers.leave(now));
         }
         let mut decision = std::mem::take(&mut notes.decision);
+        decision.id = std::mem::take(&mut self.id);
+        decision.trace_id = self.trace_id.take();
         decision.duration = now.since(decision.at);
+        self.record.journal.tell(&decision, self.spans.take());
         self.record.keep(decision);
     }
 }

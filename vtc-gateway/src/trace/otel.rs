@@ -20,6 +20,7 @@ use vtc_core::ConfigError;
 
 use super::Told;
 use super::collector::Collector;
+use crate::record::CLIENT_LEFT;
 use crate::request::Endpoint;
 use crate::settings::{SettingsError, TracesSetting};
 
@@ -122,8 +123,8 @@ impl Spans {
             None => operation(self.endpoint).unwrap_or(self.endpoint.path()).to_owned(),
         });
         span.set_attributes(attributes(self.endpoint, told));
-        let is_refused = told.status.is_some_and(|status| status.is_client_error());
-        if let Some(error) = told.error.filter(|error| !is_refused && *error != super::CLIENT_LEFT) {
+        let is_refused = told.status.is_some_and(|status| (400..500).contains(&status));
+        if let Some(error) = told.error.filter(|error| !is_refused && *error != CLIENT_LEFT) {
             span.set_status(Status::error(error));
         }
         if let Some(pod) = self.pod.take() {
@@ -155,7 +156,7 @@ fn attributes(endpoint: Endpoint, told: &Told<'_>) -> impl Iterator<Item = KeyVa
     let count = |name: &'static str, count: Option<u64>| {
         Some(KeyValue::new(name, i64::try_from(count?).unwrap_or(i64::MAX)))
     };
-    let (status, usage) = (told.status.map(|status| status.as_u16().into()), told.usage);
+    let (status, usage) = (told.status.map(u64::from), told.usage);
     let waited = told.waited.map(|waited| KeyValue::new("vtc.queue.wait", waited.as_secs_f64()));
     [
         text("gen_ai.operation.name", operation(endpoint)),

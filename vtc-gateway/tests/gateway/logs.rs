@@ -191,7 +191,7 @@ async fn a_request_has_one_line_that_says_what_became_of_it() {
             [json!(200), json!("pod_failed"), json!("a")],
             [json!(400), nothing.clone(), json!("a")],
             [json!(404), json!("model_not_found"), nothing.clone()],
-            [nothing.clone(), json!("client_left"), nothing.clone()],
+            [nothing.clone(), json!("client_left"), json!("a")],
         ]
     );
     assert_eq!(
