@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -158,7 +158,8 @@ impl ServeArgs {
                 let text = std::fs::read_to_string(path).with_context(read)?;
                 let mut file =
                     SettingsFile::parse(&text).with_context(|| format!("in {}", path.display()))?;
-                file.identity.read_keys(Some(path))?;
+                file.starts_from(path.parent().unwrap_or(Path::new("")));
+                file.identity.read_keys()?;
                 file
             }
             None => SettingsFile::default(),
@@ -179,7 +180,7 @@ impl ServeArgs {
 
     /// Every file that such settings are made of, but that of pods, which is read at each poll.
     pub(crate) fn files(&self, settings: &SettingsFile) -> Vec<PathBuf> {
-        let keys = settings.identity.keys_path(self.config.as_deref());
+        let keys = settings.identity.keys_file.clone();
         let tls = &settings.upstream.tls;
         let of_tls = [&tls.ca_file, &tls.cert_file, &tls.key_file].into_iter().flatten().cloned();
         self.config.iter().cloned().chain(keys).chain(of_tls).collect()

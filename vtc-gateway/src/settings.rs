@@ -8,6 +8,7 @@ mod estimate;
 mod example;
 mod health;
 mod identity;
+mod limits;
 mod log;
 mod models;
 pub(crate) mod pem;
@@ -23,8 +24,10 @@ mod tenant;
 mod tests;
 mod tls;
 mod traces;
+mod upstream;
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -37,6 +40,7 @@ pub use self::endpoints::EndpointsSetting;
 pub use self::estimate::{EstimateSetting, EstimatorSetting, ModelSetting, OutputSetting};
 pub use self::health::{BreakerSetting, HealthSetting, RetryBudgetSetting};
 pub use self::identity::{IdentitySetting, Network};
+pub use self::limits::Limits;
 pub use self::log::{LogFormat, LogSetting};
 pub use self::models::{Aliases, ModelsSetting};
 pub use self::pod::{PodRules, PodSetting};
@@ -49,6 +53,7 @@ pub use self::shutdown::ShutdownSetting;
 pub use self::tenant::{TenantDefaults, TenantSetting};
 pub use self::tls::{Tls, TlsSetting};
 pub use self::traces::TracesSetting;
+pub use self::upstream::UpstreamSettings;
 use crate::admin::Admin;
 use crate::estimate::Estimators;
 use crate::identity::Rules;
@@ -107,60 +112,6 @@ pub struct Settings {
     pub traces: TracesSetting,
     /// When the settings are read again.
     pub reload: ReloadSetting,
-}
-
-/// What a client may send, and how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// The longest body, in bytes. Default 32 MiB.
-    pub body_bytes: usize,
-    /// How long a body may take to arrive. Default 30 s.
-    #[serde(with = "humantime_serde")]
-    pub body_timeout: Duration,
-    /// The longest head of a request, in bytes of its target and its headers. Default 32 KiB. Above 128 KiB, or 96 headers,
-    /// the HTTP library itself refuses, with 431 and an empty body.
-    pub header_bytes: usize,
-    /// The most connections of clients at the same time, rounded up to a multiple of the workers; further ones wait to be
-    /// accepted. Default 25,000 per worker.
-    pub connections: Option<usize>,
-    /// The most connections of one client; what comes over further ones is refused. Trusted proxies are not counted.
-    /// Default: no limit.
-    pub connections_per_client: Option<usize>,
-}
-
-/// How pods are spoken to.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct UpstreamSettings {
-    /// How long it may take to reach a pod, and to agree on TLS with it. Default 3 s.
-    #[serde(with = "humantime_serde")]
-    pub connect_timeout: Duration,
-    /// How long it may take until a pod's answer begins. An answer that is no stream begins when all of it was
-    /// generated. Default 10 min.
-    #[serde(with = "humantime_serde")]
-    pub first_byte_timeout: Duration,
-    /// How long a pod's answer may stand still once it has begun. A stream may begin while its prompt waits in the
-    /// pod. Default 5 min.
-    #[serde(with = "humantime_serde")]
-    pub idle_timeout: Duration,
-    /// How long a request may take from when it is sent to a pod, or the first of several, to the last byte of its
-    /// answer. Default 1 h.
-    #[serde(with = "humantime_serde")]
-    pub request_timeout: Duration,
-    /// How many other pods are tried when one fails before it answers. Default 2.
-    pub retries: usize,
-    /// The longest answer that is no stream, in bytes. Default 64 MiB.
-    pub answer_bytes: usize,
-    /// How often each pod is asked for its models, and so whether it is there. Default 2 s.
-    #[serde(with = "humantime_serde")]
-    pub poll_interval: Duration,
-    /// The key that pods want to see which have none of their own.
-    pub api_key: Option<Secret>,
-    /// The variable of the environment that holds this key.
-    pub api_key_env: Option<String>,
-    /// TLS to pods with `https://`.
-    pub tls: PodTlsSetting,
 }
 
 /// The TOML file. Every field may be left out.
@@ -322,60 +273,6 @@ fn at_least_one(field: &str, bytes: usize) -> Result<(), ConfigError> {
     if bytes == 0 { Err(ConfigError::new(field, 0, "at least 1")) } else { Ok(()) }
 }
 
-// === impl Limits ===
-
-impl Limits {
-    fn check(&self) -> Result<(), ConfigError> {
-        at_least_one("limits.body_bytes", self.body_bytes)?;
-        above_zero("limits.body_timeout", self.body_timeout)?;
-        at_least_one("limits.header_bytes", self.header_bytes)?;
-        at_least_one("limits.connections", self.connections.unwrap_or(1))?;
-        at_least_one("limits.connections_per_client", self.connections_per_client.unwrap_or(1))
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 32 << 20,
-            body_timeout: Duration::from_secs(30),
-            header_bytes: 32 << 10,
-            connections: None,
-            connections_per_client: None,
-        }
-    }
-}
-
-// === impl UpstreamSettings ===
-
-impl UpstreamSettings {
-    fn check(&self) -> Result<(), ConfigError> {
-        above_zero("upstream.connect_timeout", self.connect_timeout)?;
-        above_zero("upstream.first_byte_timeout", self.first_byte_timeout)?;
-        above_zero("upstream.idle_timeout", self.idle_timeout)?;
-        above_zero("upstream.request_timeout", self.request_timeout)?;
-        at_least_one("upstream.answer_bytes", self.answer_bytes)?;
-        above_zero("upstream.poll_interval", self.poll_interval)
-    }
-}
-
-impl Default for UpstreamSettings {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(3),
-            first_byte_timeout: Duration::from_secs(600),
-            idle_timeout: Duration::from_secs(300),
-            request_timeout: Duration::from_secs(3600),
-            retries: 2,
-            answer_bytes: 64 << 20,
-            poll_interval: Duration::from_secs(2),
-            api_key: None,
-            api_key_env: None,
-            tls: PodTlsSetting::default(),
-        }
-    }
-}
-
 // === impl SettingsFile ===
 
 impl SettingsFile {
@@ -385,6 +282,24 @@ impl SettingsFile {
     /// Where it is wrong, and what is expected there.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
         Ok(toml::from_str(text)?)
+    }
+
+    /// Has the relative paths in it start from this directory, which is that of the file.
+    pub fn starts_from(&mut self, directory: &Path) {
+        let (tls, pod_tls) = (&mut self.tls, &mut self.upstream.tls);
+        let paths = [
+            &mut self.identity.keys_file,
+            &mut self.discovery.file,
+            &mut tls.cert_file,
+            &mut tls.key_file,
+            &mut tls.client_ca_file,
+            &mut pod_tls.ca_file,
+            &mut pod_tls.cert_file,
+            &mut pod_tls.key_file,
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = directory.join(&path);
+        }
     }
 
     /// Puts these pods beside those of the file, or in the place of those with their names.

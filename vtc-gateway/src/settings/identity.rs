@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use actix_web::http::header::HeaderName;
 use ipnet::IpNet;
@@ -37,8 +37,7 @@ pub struct IdentitySetting {
     pub require_key: Option<bool>,
     /// Whether pods get the clients' `authorization` and `x-api-key`. Default: no.
     pub forward_authorization: bool,
-    /// A TOML file of more keys: `tenant = "key_sha256"`, or a list of them. A path that is relative is from the
-    /// directory of the file that names it.
+    /// A TOML file of more keys: `tenant = "key_sha256"`, or a list of them.
     pub keys_file: Option<PathBuf>,
     /// What that file says.
     #[serde(skip)]
@@ -53,25 +52,19 @@ pub struct Network(pub IpNet);
 // === impl IdentitySetting ===
 
 impl IdentitySetting {
-    /// Reads the file of keys, if there is one. `beside`: the file that names it.
+    /// Reads the file of keys, if there is one.
     ///
     /// # Errors
     /// It cannot be read. What is in it is not shown.
-    pub fn read_keys(&mut self, beside: Option<&Path>) -> Result<(), SettingsError> {
-        let (Some(path), Some(found)) = (&self.keys_file, self.keys_path(beside)) else { return Ok(()) };
+    pub fn read_keys(&mut self) -> Result<(), SettingsError> {
+        let Some(path) = &self.keys_file else { return Ok(()) };
         let wrong = |what: String| ConfigError::new("identity.keys_file", path.display(), what);
-        let text = std::fs::read_to_string(found)
+        let text = std::fs::read_to_string(path)
             .map_err(|error| wrong(format!("a file that can be read ({error})")))?;
         self.keys = toml::from_str(&text).map_err(|error| {
             wrong(format!("lines as alice = \"64 hexadecimal digits\" ({})", error.message()))
         })?;
         Ok(())
-    }
-
-    /// Where the file of keys is, if there is one. `beside`: the file that names it.
-    pub(crate) fn keys_path(&self, beside: Option<&Path>) -> Option<PathBuf> {
-        let directory = beside.and_then(Path::parent).unwrap_or(Path::new(""));
-        Some(directory.join(self.keys_file.as_ref()?))
     }
 
     fn rules(self, keys: KeyRing) -> Result<Rules, ConfigError> {

@@ -2,6 +2,8 @@
 
 mod identity;
 
+use std::path::Path;
+
 use super::*;
 use crate::estimate::Encoding;
 
@@ -126,6 +128,29 @@ fn what_tls_to_pods_needs_is_read_at_the_start() {
         let error = with(&tls).unwrap_err();
         assert!(error.contains(named), "{tls}: {error}");
     }
+}
+
+#[test]
+fn relative_paths_start_where_the_file_is() {
+    let toml = r#"
+        [identity]
+        keys_file = "p"
+        [discovery]
+        file = "p"
+        [tls]
+        cert_file = "p"
+        key_file = "p"
+        client_ca_file = "/absolute"
+        [upstream.tls]
+        ca_file = "p"
+        cert_file = "p"
+        key_file = "p"
+    "#;
+    let mut file = SettingsFile::parse(toml).unwrap();
+    file.starts_from(Path::new("/etc/vtc"));
+    let said = format!("{file:?}");
+    assert_eq!(said.matches("Some(\"/etc/vtc/p\")").count(), toml.matches("\"p\"").count(), "{said}");
+    assert!(said.contains("Some(\"/absolute\")") && !said.contains("Some(\"p\")"), "{said}");
 }
 
 #[test]
