@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::{Problem, TraceError};
 use super::rows::{Row, for_each};
 use super::{Format, Names, Trace};
-use crate::request::{Outcome, Request, Served};
+use vtc_sim::request::{Outcome, Request, Served};
 
 pub const COLUMNS: [&str; 6] =
     ["arrival_s", "client", "input_tokens", "output_tokens", "first_token_s", "latency_s"];

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use super::error::TraceError;
 use super::rows::for_each;
 use super::{Format, Trace};
-use crate::request::Request;
+use vtc_sim::request::Request;
 
 pub const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::error::{Problem, TraceError};
 use super::{Format, Names, Trace};
-use crate::request::Request;
+use vtc_sim::request::Request;
 
 /// One line.
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::Served;
+use vtc_sim::request::Served;
 
 const ARENA: &str = "arrival_s,client,input_tokens,output_tokens,first_token_s,latency_s\n";
 const AZURE: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n";

@@ -2,10 +2,10 @@
 //! token when it comes, and keeps its counters itself. The simulator gives the same times to the nanosecond.
 
 use proptest::prelude::*;
-use vtc_bench::request::{Outcome, Request, Served};
-use vtc_bench::simulator::{Setup, simulate};
-use vtc_bench::workload::Client;
 use vtc_core::queue::Weight;
+use vtc_sim::request::{Outcome, Request, Served};
+use vtc_sim::simulator::{Setup, simulate};
+use vtc_sim::workload::Client;
 
 const POOL: u64 = 10_000;
 

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use vtc_bench::request::{Outcome, Request};
-use vtc_bench::simulator::{Capacity, Profile, Setup, Summary, simulate};
-use vtc_bench::workload::{self, Client, Workload};
 use vtc_core::queue::{Weight, discipline};
-
-use crate::anchors::summary_of;
+use vtc_sim::measure::{Recorder, Setting};
+use vtc_sim::request::{Outcome, Request};
+use vtc_sim::simulator::{Capacity, Profile, Setup, Summary, simulate};
+use vtc_sim::workload::{self, Client, Workload};
 
 fn run(setup: &Setup, workload: &Workload, seed: u64) -> (Vec<Outcome>, Summary) {
     let mut outcomes = Vec::new();
@@ -272,7 +271,12 @@ fn a_limit_by_the_minute_refuses_what_is_beyond() {
 #[test]
 fn policies_rank_by_fairness_under_overload() {
     let workload = workload::by_name("overload").unwrap();
-    let diff = |policy: &str| summary_of(policy, &workload, 1).avg_diff;
+    let diff = |policy: &str| {
+        let mut recorder = Recorder::new(Setting::new(workload.duration).unwrap());
+        let (outcomes, _) = run(&Setup::new(policy.parse().unwrap()), &workload, 1);
+        outcomes.iter().for_each(|outcome| recorder.add(outcome));
+        recorder.finish().avg_diff
+    };
     let ranked = ["vtc-oracle", "vtc-pred-50", "vtc-fair", "fcfs"].map(diff);
     assert!(ranked.windows(2).all(|pair| 2.0 * pair[0] < pair[1]), "{ranked:?}");
 }

@@ -40,8 +40,8 @@
 //! Memory follows what waits and runs: arrivals are an iterator, and what became of each request goes to a function.
 //!
 //! ```
-//! use vtc_bench::simulator::{Setup, simulate};
-//! use vtc_bench::workload;
+//! use vtc_sim::simulator::{Setup, simulate};
+//! use vtc_sim::workload;
 //!
 //! let workload = workload::by_name("overload")?.lasting(30.0);
 //! let setup = Setup::new("vtc-fair".parse()?);
