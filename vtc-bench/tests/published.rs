@@ -1,5 +1,4 @@
 //! The published table, from the published files, where `VTC_TRACES` says they are.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::path::PathBuf;
 
