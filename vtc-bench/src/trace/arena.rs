@@ -63,7 +63,7 @@ pub fn write<'a>(
 
 fn request(of: &Outcome) -> Request {
     let &Outcome { arrival, client, input, output, .. } = of;
-    Request { arrival, client, input, output, blocks: None }
+    Request { arrival, client, input, output, guess: None, blocks: None }
 }
 
 fn outcome(row: &Row<'_, 6>, names: &mut Names<Arc<str>>) -> Result<Outcome, Problem> {

@@ -28,7 +28,7 @@ fn a_result_is_requests_and_what_became_of_them() {
     let served = Some(Served { first_token: 2.75, end: 3.5 });
     let served = Outcome { arrival: 2.5, client: 1, input: 7, output: 8, served };
     assert_eq!(trace.outcomes.unwrap(), [refused, served]);
-    let second = Request { arrival: 2.5, client: 1, input: 7, output: 8, blocks: None };
+    let second = Request { arrival: 2.5, client: 1, input: 7, output: 8, guess: None, blocks: None };
     assert_eq!(trace.requests[1], second);
 }
 

@@ -173,7 +173,7 @@ fn requests(clients: u32) -> impl Strategy<Value = Vec<Request>> {
             let arrival = f64::from(at) / 1000.0;
             // A few that no pod could hold.
             let input = if input == 7 { 4000 } else { input };
-            Request { arrival, client, input, output, blocks: None }
+            Request { arrival, client, input, output, guess: None, blocks: None }
         };
         drawn.into_iter().map(request).collect()
     })
