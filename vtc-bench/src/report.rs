@@ -8,7 +8,7 @@
 //! paper. The colours are those of Okabe and Ito, *Color Universal Design*, 2008.
 //!
 //! ```
-//! use vtc_bench::measure::{Recorder, Setting};
+//! use vtc_sim::measure::{Recorder, Setting};
 //! use vtc_bench::report::Report;
 //!
 //! let run = Recorder::new(Setting::new(600.0)?).finish();
@@ -30,7 +30,7 @@ use std::{fs, io};
 
 use self::pictures::Picture;
 pub use self::plot::{Axis, Kind, Level, Plot, Series};
-use crate::measure::RunSummary;
+use vtc_sim::measure::RunSummary;
 
 /// Runs, to be written as pictures and a page.
 #[derive(Clone, Debug)]

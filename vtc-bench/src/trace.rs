@@ -35,7 +35,9 @@ use std::sync::Arc;
 
 pub use self::arena::write;
 pub use self::error::{Problem, TraceError};
-use crate::request::{Outcome, Request};
+
+use vtc_sim::request::{Outcome, Request};
+use vtc_sim::workload::{Client, Replay, ReplayError, Tenants};
 
 /// A trace, or the result of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +95,25 @@ pub fn parse(path: impl AsRef<Path>, mut source: impl BufRead) -> Result<Trace, 
         Format::Arena => arena::parse(path, whole),
         Format::Azure => azure::parse(path, whole),
         Format::Mooncake => mooncake::parse(path, whole),
+    }
+}
+
+// === impl Trace ===
+
+impl Trace {
+    /// The requests as a workload replays them: as they were recorded. A trace that names no clients, or for which tenants
+    /// are asked, gets tenants drawn by `seed`: those, else the arena's.
+    ///
+    /// # Errors
+    /// Never for a trace that was read from a file.
+    pub fn replay(self, tenants: Option<Tenants>, seed: u64) -> Result<Replay, ReplayError> {
+        let Self { requests, clients, format, .. } = self;
+        let tenants = tenants.or((format != Format::Arena).then_some(Tenants::Arena));
+        let replay = Replay::new(requests, clients.into_iter().map(Client::new).collect())?;
+        Ok(match tenants {
+            Some(tenants) => replay.with_tenants(tenants, seed),
+            None => replay,
+        })
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
-use vtc_bench::measure::{Recorder, RunSummary, Setting};
 use vtc_bench::report::{Axis, Kind, Level, Plot, Report, Series};
-use vtc_bench::request::{Outcome, Served};
 use vtc_core::queue::Weight;
+use vtc_sim::measure::{Recorder, RunSummary, Setting};
+use vtc_sim::request::{Outcome, Served};
 
 /// Clients that ask once every ten seconds each; the one of number 0 gets `share` times as much as the others.
 fn run(clients: u32, share: u64) -> RunSummary {

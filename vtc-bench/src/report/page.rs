@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::Report;
 use super::pictures::Picture;
 use super::scale::number;
-use crate::measure::{RunSummary, Times};
+use vtc_sim::measure::{RunSummary, Times};
 
 const STYLE: &str = "\
 body { font: 15px/1.5 sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff }

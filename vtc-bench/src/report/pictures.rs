@@ -2,7 +2,7 @@
 
 use super::plot::{Axis, Kind, Level, Plot, Series};
 use super::scale::number;
-use crate::measure::{ClientSummary, RunSummary, Times};
+use vtc_sim::measure::{ClientSummary, RunSummary, Times};
 
 /// A picture and what is said about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,8 +238,8 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::{Recorder, Setting};
-    use crate::request::{Outcome, Served};
+    use vtc_sim::measure::{Recorder, Setting};
+    use vtc_sim::request::{Outcome, Served};
 
     #[test]
     fn fewer_points_keep_the_ends() {

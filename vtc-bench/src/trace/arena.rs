@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::{Problem, TraceError};
 use super::rows::{Row, for_each};
 use super::{Format, Names, Trace};
-use crate::request::{Outcome, Request, Served};
+use vtc_sim::request::{Outcome, Request, Served};
 
 pub const COLUMNS: [&str; 6] =
     ["arrival_s", "client", "input_tokens", "output_tokens", "first_token_s", "latency_s"];
@@ -63,7 +63,7 @@ pub fn write<'a>(
 
 fn request(of: &Outcome) -> Request {
     let &Outcome { arrival, client, input, output, .. } = of;
-    Request { arrival, client, input, output, blocks: None }
+    Request { arrival, client, input, output, guess: None, blocks: None }
 }
 
 fn outcome(row: &Row<'_, 6>, names: &mut Names<Arc<str>>) -> Result<Outcome, Problem> {

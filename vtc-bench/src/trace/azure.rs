@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use super::error::TraceError;
 use super::rows::for_each;
 use super::{Format, Trace};
-use crate::request::Request;
+use vtc_sim::request::Request;
 
 pub const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 
@@ -27,7 +27,7 @@ pub fn parse(path: &Path, source: impl Read) -> Result<Trace, TraceError> {
     let first = rows.first().map_or(DateTime::ZERO, |(at, ..)| *at);
     let request = |(at, input, output): (DateTime, u64, u64)| {
         let since: SignedDuration = at.duration_since(first);
-        Request { arrival: since.as_secs_f64(), client: 0, input, output, blocks: None }
+        Request { arrival: since.as_secs_f64(), client: 0, input, output, guess: None, blocks: None }
     };
     Ok(Trace {
         format: Format::Azure,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::error::{Problem, TraceError};
 use super::{Format, Names, Trace};
-use crate::request::Request;
+use vtc_sim::request::Request;
 
 /// One line.
 #[derive(Deserialize)]
@@ -67,6 +67,7 @@ fn request(line: Line, conversations: &mut Names<[Option<u64>; 2]>) -> Request {
         client: conversations.number(conversation),
         input: line.input_length.into(),
         output: line.output_length.into(),
+        guess: None,
         blocks: Some(Arc::from(line.hash_ids)),
     }
 }

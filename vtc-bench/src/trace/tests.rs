@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::Served;
+use vtc_sim::request::Served;
 
 const ARENA: &str = "arrival_s,client,input_tokens,output_tokens,first_token_s,latency_s\n";
 const AZURE: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n";
@@ -28,7 +28,7 @@ fn a_result_is_requests_and_what_became_of_them() {
     let served = Some(Served { first_token: 2.75, end: 3.5 });
     let served = Outcome { arrival: 2.5, client: 1, input: 7, output: 8, served };
     assert_eq!(trace.outcomes.unwrap(), [refused, served]);
-    let second = Request { arrival: 2.5, client: 1, input: 7, output: 8, blocks: None };
+    let second = Request { arrival: 2.5, client: 1, input: 7, output: 8, guess: None, blocks: None };
     assert_eq!(trace.requests[1], second);
 }
 

@@ -22,9 +22,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Parser;
 use vtc_bench::report::Report;
-use vtc_bench::simulator::{Policy, Profile};
 use vtc_bench::trace;
-use vtc_bench::workload::{self, Replay, Workload};
+use vtc_sim::simulator::{Policy, Profile};
+use vtc_sim::workload::{self, Workload};
 
 use self::matrix::{Cell, Matrix};
 
@@ -149,7 +149,7 @@ impl Options {
             Some(path) => {
                 let name =
                     path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-                let replay = Replay::of(trace::read(path)?, None, 1)?.with_jitter(self.jitter)?;
+                let replay = trace::read(path)?.replay(None, 1)?.with_jitter(self.jitter)?;
                 vec![Workload::of_trace(name, replay)]
             }
             None => self.workloads.iter().map(|name| workload::by_name(name)).collect::<Result<_, _>>()?,

@@ -4,9 +4,9 @@ use std::sync::{Arc, mpsc};
 
 use crossbeam_queue::SegQueue;
 use indicatif::{ProgressBar, ProgressStyle};
-use vtc_bench::measure::{Isolation, Recorder, RunSummary, Setting};
-use vtc_bench::simulator::{Policy, Profile, Setup, simulate};
-use vtc_bench::workload::Workload;
+use vtc_sim::measure::{Isolation, Recorder, RunSummary, Setting};
+use vtc_sim::simulator::{Policy, Profile, Setup, simulate};
+use vtc_sim::workload::Workload;
 
 use crate::victim;
 

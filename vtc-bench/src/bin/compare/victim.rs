@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vtc_bench::workload::Workload;
+use vtc_sim::workload::Workload;
 
 /// A 99th percentile of fewer requests would be chance.
 const REQUESTS: u64 = 50;

@@ -5,7 +5,7 @@
 //! cargo run --release -p vtc-bench --bin fairness -- run.csv --duration 360 --batch-tokens 10000 --json
 //! ```
 //!
-//! The columns, the formula and its units: `--help`, and the documentation of `vtc_bench::measure`.
+//! The columns, the formula and its units: `--help`, and the documentation of `vtc_sim::measure`.
 
 mod options;
 
@@ -15,9 +15,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
-use vtc_bench::measure::Recorder;
 use vtc_bench::report::Report;
 use vtc_bench::trace::{self, Trace};
+use vtc_sim::measure::Recorder;
 
 use self::options::Options;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Parser;
-use vtc_bench::measure::Setting;
 use vtc_core::queue::Weight;
 use vtc_core::{ConfigError, TokenWeights};
+use vtc_sim::measure::Setting;
 
 /// How fair a run was: prints the measures of a file that says what became of each request.
 #[derive(Debug, Parser)]

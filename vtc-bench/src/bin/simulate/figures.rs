@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
-use vtc_bench::measure::RunSummary;
-use vtc_bench::simulator::{Setup, Summary};
-use vtc_bench::workload::Workload;
+use vtc_sim::measure::RunSummary;
+use vtc_sim::simulator::{Setup, Summary};
+use vtc_sim::workload::Workload;
 
 use crate::options::Options;
 

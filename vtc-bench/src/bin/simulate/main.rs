@@ -6,7 +6,7 @@
 //! cargo run --release -p vtc-bench --bin simulate -- --trace vtc_arena_fcfs.csv --duration 600 --policy fcfs --csv fcfs.csv
 //! ```
 //!
-//! What is simulated and how: the documentation of `vtc_bench::simulator`.
+//! What is simulated and how: the documentation of `vtc_sim::simulator`.
 
 mod figures;
 mod options;
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use vtc_bench::measure::{Recorder, Setting};
 use vtc_bench::report::Report;
-use vtc_bench::simulator::simulate;
 use vtc_bench::trace;
+use vtc_sim::measure::{Recorder, Setting};
+use vtc_sim::simulator::simulate;
 
 use self::figures::Figures;
 use self::options::Options;

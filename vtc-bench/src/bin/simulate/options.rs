@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
-use vtc_bench::simulator::{Capacity, PROFILE_NAMES, Policy, Profile, Setup};
 use vtc_bench::trace;
-use vtc_bench::workload::{self, Replay, Tenants, Workload};
+use vtc_sim::simulator::{Capacity, PROFILE_NAMES, Policy, Profile, Setup};
+use vtc_sim::workload::{self, Tenants, Workload};
 
 /// Simulates requests on pods behind a policy, around the real core on scripted time.
 ///
@@ -129,7 +129,7 @@ impl Options {
 
     /// The trace in that file, as it was asked for.
     fn replay(&self, path: &Path) -> anyhow::Result<Workload> {
-        let replay = Replay::of(trace::read(path)?, self.tenants, self.tenants_seed)?;
+        let replay = trace::read(path)?.replay(self.tenants, self.tenants_seed)?;
         let replay = replay.with_jitter(self.jitter)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         Ok(Workload::of_trace(name, replay))

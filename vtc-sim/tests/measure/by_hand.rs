@@ -18,26 +18,24 @@
 
 use std::sync::Arc;
 
-use vtc_bench::measure::{Isolation, Recorder, RunSummary, Setting};
-use vtc_bench::trace::{self, Trace};
 use vtc_core::TokenWeights;
 use vtc_core::queue::Weight;
+use vtc_sim::measure::{Isolation, Recorder, RunSummary, Setting};
+use vtc_sim::request::{Outcome, Served};
 
 use crate::recorded;
 
-const FILE: &str = "\
-arrival_s,client,input_tokens,output_tokens,first_token_s,latency_s
-0,0,100,100,0,300
-100,1,60,60,0,60
-120,1,10,10,-1,-1
-";
-
-fn file() -> Trace {
-    trace::parse("by_hand.csv", FILE.as_bytes()).unwrap()
+fn outcomes() -> Vec<Outcome> {
+    let served = |from: f64, to: f64| Some(Served { first_token: from, end: to });
+    vec![
+        Outcome { arrival: 0.0, client: 0, input: 100, output: 100, served: served(0.0, 300.0) },
+        Outcome { arrival: 100.0, client: 1, input: 60, output: 60, served: served(100.0, 160.0) },
+        Outcome { arrival: 120.0, client: 1, input: 10, output: 10, served: None },
+    ]
 }
 
 fn run() -> RunSummary {
-    recorded(&Setting::new(230.0).unwrap(), &file().outcomes.unwrap())
+    recorded(&Setting::new(230.0).unwrap(), &outcomes())
 }
 
 #[track_caller]
@@ -101,7 +99,7 @@ fn names_weights_and_the_bound() {
     let weight = |weight| Weight::new(weight).unwrap();
     let clients = [(Arc::from("alice"), weight(0.5)), (Arc::from("bob"), weight(3.0))];
     let mut recorder = Recorder::new(setting).with_clients(clients);
-    file().outcomes.unwrap().iter().for_each(|outcome| recorder.add(outcome));
+    outcomes().iter().for_each(|outcome| recorder.add(outcome));
     let run = recorder.finish();
     near(run.gap.max, 200.0 / 0.5 - 180.0 / 3.0);
     near(run.gap.at, 230.0);
@@ -115,17 +113,17 @@ fn names_weights_and_the_bound() {
 fn other_weights_of_tokens_make_other_service() {
     let weights = TokenWeights { input: 3.0, output: 0.0 };
     let setting = Setting { weights, ..Setting::new(230.0).unwrap() };
-    let run = recorded(&setting, &file().outcomes.unwrap());
+    let run = recorded(&setting, &outcomes());
     // 300 and 180 as before.
     near(run.avg_diff, 7.0 / 19.0);
     near(run.tokens_per_s, 320.0 / 300.0);
     let setting = Setting { weights: TokenWeights { input: 6.0, ..weights }, ..setting };
-    near(recorded(&setting, &file().outcomes.unwrap()).avg_diff, 14.0 / 19.0);
+    near(recorded(&setting, &outcomes()).avg_diff, 14.0 / 19.0);
 }
 
 #[test]
 fn a_client_that_never_asked_is_nobody() {
-    let mut outcomes = file().outcomes.unwrap();
+    let mut outcomes = outcomes();
     outcomes.iter_mut().for_each(|outcome| outcome.client *= 5);
     let run = recorded(&Setting::new(230.0).unwrap(), &outcomes);
     assert_eq!(run.clients.len(), 2);
@@ -136,9 +134,9 @@ fn a_client_that_never_asked_is_nobody() {
 #[test]
 fn isolation_is_a_wait_beside_the_same_wait_alone() {
     let together = run();
-    let alone: Vec<_> = file().outcomes.unwrap().into_iter().filter(|outcome| outcome.client == 1).collect();
+    let alone: Vec<_> = outcomes().into_iter().filter(|outcome| outcome.client == 1).collect();
     let mut alone = alone;
-    alone[0].served = alone[0].served.map(|served| vtc_bench::request::Served { end: 120.0, ..served });
+    alone[0].served = alone[0].served.map(|served| Served { end: 120.0, ..served });
     let alone = recorded(&Setting::new(230.0).unwrap(), &alone);
     let isolation = Isolation::of("1", &together, &alone).unwrap();
     assert_eq!((isolation.latency_p99_s, isolation.latency_p99_alone_s), (60.0, 20.0));

@@ -82,8 +82,14 @@ fn bursts_come_together() {
 }
 
 fn trace() -> Replay {
-    let request =
-        |number: u32| Request { arrival: f64::from(number), client: 0, input: 1, output: 1, blocks: None };
+    let request = |number: u32| Request {
+        arrival: f64::from(number),
+        client: 0,
+        input: 1,
+        output: 1,
+        guess: None,
+        blocks: None,
+    };
     let clients = vec![Client { name: "all".into(), weight: Weight::ONE }];
     Replay::new((0..10_000).map(request).collect(), clients).unwrap()
 }
@@ -123,7 +129,7 @@ fn load_and_jitter_move_arrivals_and_lose_none() {
 
 #[test]
 fn a_request_of_nobody_is_no_trace() {
-    let request = Request { arrival: 0.0, client: 1, input: 1, output: 1, blocks: None };
+    let request = Request { arrival: 0.0, client: 1, input: 1, output: 1, guess: None, blocks: None };
     let clients = vec![Client { name: "all".into(), weight: Weight::ONE }];
     assert_eq!(
         Replay::new(vec![request], clients).unwrap_err(),

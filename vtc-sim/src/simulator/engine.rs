@@ -56,7 +56,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         let queue = discipline.map(|name| Queue::new(setup, clients, name, predictor)).transpose()?;
         let capacity = queue.is_some().then_some(setup.capacity);
         let routed = setup.policy.placement.routed();
-        let gateway = routed.map(|policy| Gateway::new(policy, pods, capacity, setup.seed)).transpose()?;
+        let gateway = routed.map(|policy| Gateway::new(policy, pods, capacity, setup)).transpose()?;
         Ok(Self {
             clients,
             sink,
@@ -80,14 +80,13 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         loop {
             let comes = arrivals.peek().map(|request| nanos(request.arrival).max(now));
             let ends = self.steps.peek().map(|Reverse((at, _))| *at);
-            now = match (comes, ends) {
-                (None, None) => break,
-                (Some(comes), Some(ends)) => comes.min(ends),
-                (Some(at), None) | (None, Some(at)) => at,
-            };
+            let expires = self.queue.as_ref().and_then(Queue::next_deadline);
+            let Some(next) = [comes, ends, expires].into_iter().flatten().min() else { break };
+            now = next;
             if let Some(gateway) = &self.gateway {
                 gateway.set_time(now);
             }
+            self.expire(now);
             let mut came = false;
             while let Some(request) = arrivals.next_if(|request| nanos(request.arrival) <= now) {
                 came = true;
@@ -123,10 +122,23 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         match &mut self.queue {
             None => self.route(request),
             Some(queue) => {
-                if let Err(request) = queue.push(request) {
+                if let Err(request) = queue.push(request, now) {
                     self.refuse(&request);
                 }
             }
+        }
+    }
+
+    /// Whoever has waited for as long as it may is refused.
+    fn expire(&mut self, now: u64) {
+        let is_due = |queue: &Queue<'_>| queue.next_deadline().is_some_and(|deadline| deadline <= now);
+        if !self.queue.as_ref().is_some_and(is_due) {
+            return;
+        }
+        // A client whose last request goes leaves the order, at its counter.
+        self.report();
+        while let Some(request) = self.queue.as_mut().and_then(|queue| queue.expire(now)) {
+            self.refuse(&request);
         }
     }
 
@@ -144,7 +156,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
     /// Without a queue: to some pod's line.
     fn route(&mut self, request: Request) {
         let (user, _) = identity(self.clients, request.client);
-        let place = self.gateway.as_mut().and_then(|gateway| gateway.place(user, request.input, 0));
+        let place = self.gateway.as_mut().and_then(|gateway| gateway.place(user, &request, 0));
         match place {
             Some(place) => self.lines[place.pod].push_back(routed(request, place)),
             None => self.refuse(&request),
@@ -160,7 +172,7 @@ impl<'a, S: FnMut(&Outcome)> Engine<'a, S> {
         let Self { queue: Some(queue), gateway: Some(gateway), clients, .. } = self else { return };
         while let Some(gone) = queue.pop(|head| {
             let (user, _) = identity(clients, head.payload.client);
-            gateway.place(user, head.input, head.prepaid)
+            gateway.place(user, head.payload, head.prepaid)
         }) {
             let pod = gone.place.pod;
             let flight = Flight { id: Some(gone.id), ..routed(gone.payload, gone.place) };

@@ -2,10 +2,16 @@
 
 use std::path::PathBuf;
 
-use vtc_bench::measure::Setting;
 use vtc_bench::trace;
+use vtc_sim::measure::{Recorder, RunSummary, Setting};
+use vtc_sim::request::Outcome;
 
-use crate::recorded;
+/// All of them, recorded.
+fn recorded(setting: &Setting, outcomes: &[Outcome]) -> RunSummary {
+    let mut recorder = Recorder::new(setting.clone());
+    outcomes.iter().for_each(|outcome| recorder.add(outcome));
+    recorder.finish()
+}
 
 #[test]
 fn all_printed_digits_are_those_of_the_table() {

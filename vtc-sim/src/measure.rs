@@ -51,8 +51,8 @@
 //! repeats to the digit; histograms for each of 10,000 clients would take more memory than the 16 MB of a million requests.
 //!
 //! ```
-//! use vtc_bench::measure::{Recorder, Setting};
-//! use vtc_bench::request::{Outcome, Served};
+//! use vtc_sim::measure::{Recorder, Setting};
+//! use vtc_sim::request::{Outcome, Served};
 //!
 //! let mut recorder = Recorder::new(Setting::new(600.0)?);
 //! for second in 0..600 {

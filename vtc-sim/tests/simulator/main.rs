@@ -1,6 +1,5 @@
-//! The simulator: its laws, a naive one that agrees with it, the published figures.
+//! The simulator: its laws, a naive one that agrees with it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-mod anchors;
 mod laws;
 mod naive;

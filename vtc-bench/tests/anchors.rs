@@ -1,18 +1,19 @@
 //! Published and measured figures, and how near the simulator comes.
 //!
 //! The arena trace is read where the environment variable `VTC_TRACES` says it is.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::PathBuf;
 
-use vtc_bench::measure::{Recorder, RunSummary, Setting};
-use vtc_bench::simulator::{Setup, simulate};
 use vtc_bench::trace;
-use vtc_bench::workload::{self, Replay, Workload};
+use vtc_sim::measure::{Recorder, RunSummary, Setting};
+use vtc_sim::simulator::{Setup, simulate};
+use vtc_sim::workload::{self, Replay, Workload};
 
 const SEEDS: u64 = 5;
 
 /// A run, measured for the time in which requests come.
-pub fn summary_of(policy: &str, workload: &Workload, seed: u64) -> RunSummary {
+fn summary_of(policy: &str, workload: &Workload, seed: u64) -> RunSummary {
     summary_within(policy, workload, seed, workload.duration)
 }
 
@@ -41,7 +42,7 @@ fn near(what: &str, simulated: f64, measured: f64, within: f64) {
 fn arena() -> Option<Replay> {
     let folder = std::env::var_os("VTC_TRACES")?;
     let trace = trace::read(PathBuf::from(folder).join("vtc_arena_fcfs.csv")).unwrap();
-    Some(Replay::of(trace, None, 0).unwrap())
+    Some(trace.replay(None, 0).unwrap())
 }
 
 /// One run of this trace is one draw: arrivals that are moved by milliseconds move `vtc-fair` by a tenth, up or down. So

@@ -1,11 +1,13 @@
 //! The fair queue of a run, which knows its clients by number.
 
+use std::time::Duration;
+
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use vtc_core::cost::LinearCost;
 use vtc_core::queue::discipline::{self, DisciplineOptions};
 use vtc_core::queue::{Dispatched, Head, QueueLimits, RequestId, Weight};
-use vtc_core::{Arrival, ConfigError, FairQueue, Tokens, Usage};
+use vtc_core::{Arrival, ConfigError, FairQueue, Tick, Tokens, Usage};
 
 use super::Setup;
 use super::policy::Predictor;
@@ -24,6 +26,8 @@ pub(super) struct Queue<'a> {
     most_waiting: usize,
     /// Whether there is a limit to what one client runs.
     capped: bool,
+    /// How long a request may wait.
+    longest_wait: Option<Duration>,
 }
 
 /// The part of what the pods hold that the quantum of deficit round robin is.
@@ -41,14 +45,14 @@ impl<'a> Queue<'a> {
     ) -> Result<Self, ConfigError> {
         let held = setup.profile.pool_tokens() as f64 * setup.pods.max(1) as f64;
         let wrong = |allowed: String| ConfigError::new("policy", discipline, allowed);
-        let quantum = Tokens::new(held / QUANTUM).map_err(|error| wrong(error.to_string()))?;
+        let quantum = Tokens::new(setup.quantum.unwrap_or(held / QUANTUM)).map_err(|error| wrong(error.to_string()))?;
         let by_name = discipline::by_name(discipline, &DisciplineOptions { quantum });
         let by_name = by_name.map_err(|error| wrong(error.to_string()))?;
         let cap = setup.policy.running_per_user;
-        let limits = QueueLimits { running_per_user: cap.unwrap_or(usize::MAX), ..QueueLimits::NONE };
+        let limits = QueueLimits { running_per_user: cap.unwrap_or(usize::MAX), ..setup.limits };
         let queue = FairQueue::new(by_name)
             .with_predictor(predictor.make())
-            .with_cost(LinearCost::default().with_cached(setup.cached_cost)?)
+            .with_cost(LinearCost::new(setup.vtc.tracker.weights)?.with_cached(setup.cached_cost)?)
             .with_limits(limits);
         Ok(Self {
             clients,
@@ -59,6 +63,7 @@ impl<'a> Queue<'a> {
             waiting: vec![0; clients.len()],
             most_waiting: 0,
             capped: cap.is_some(),
+            longest_wait: setup.longest_wait,
         })
     }
 
@@ -87,13 +92,26 @@ impl<'a> Queue<'a> {
         self.most_waiting
     }
 
+    /// When somebody will have waited for as long as it may, in nanoseconds.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        self.queue.next_deadline().map(Tick::as_nanos)
+    }
+
+    /// Takes out one who has waited for as long as it may.
+    pub(super) fn expire(&mut self, now: u64) -> Option<Request> {
+        let (_, request) = self.queue.expire(Tick::from_nanos(now)).next()?;
+        self.went(request.client);
+        Some(request)
+    }
+
     /// A request comes; it is given back if it is refused.
-    pub(super) fn push(&mut self, request: Request) -> Result<(), Request> {
+    pub(super) fn push(&mut self, request: Request, now: u64) -> Result<(), Request> {
         let client = request.client;
         let max_output = self.predictor.told(request.output, || self.rng.random());
         let (user, weight) = identity(self.clients, client);
         let input = request.input;
-        let arrival = Arrival { user, weight, input, max_output, bytes: 0, deadline: None, payload: request };
+        let deadline = self.longest_wait.map(|wait| Tick::from_nanos(now).saturating_add(wait));
+        let arrival = Arrival { user, weight, input, max_output, bytes: 0, deadline, payload: request };
         self.queue.push(arrival).map_err(|refused| refused.payload)?;
         if let Some(waiting) = self.waiting.get_mut(client as usize) {
             *waiting += 1;
@@ -108,10 +126,15 @@ impl<'a> Queue<'a> {
         fits: impl FnOnce(&Head<'_, Request>) -> Option<P>,
     ) -> Option<Dispatched<Request, P>> {
         let gone = self.queue.pop(fits)?;
-        if let Some(waiting) = self.waiting.get_mut(gone.payload.client as usize) {
+        self.went(gone.payload.client);
+        Some(gone)
+    }
+
+    /// A request of that client waits no more.
+    fn went(&mut self, client: u32) {
+        if let Some(waiting) = self.waiting.get_mut(client as usize) {
             *waiting -= 1;
         }
-        Some(gone)
     }
 
     /// So many tokens of that request's answer more.

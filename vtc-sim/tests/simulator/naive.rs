@@ -2,10 +2,10 @@
 //! token when it comes, and keeps its counters itself. The simulator gives the same times to the nanosecond.
 
 use proptest::prelude::*;
-use vtc_bench::request::{Outcome, Request, Served};
-use vtc_bench::simulator::{Setup, simulate};
-use vtc_bench::workload::Client;
 use vtc_core::queue::Weight;
+use vtc_sim::request::{Outcome, Request, Served};
+use vtc_sim::simulator::{Setup, simulate};
+use vtc_sim::workload::Client;
 
 const POOL: u64 = 10_000;
 
@@ -173,7 +173,7 @@ fn requests(clients: u32) -> impl Strategy<Value = Vec<Request>> {
             let arrival = f64::from(at) / 1000.0;
             // A few that no pod could hold.
             let input = if input == 7 { 4000 } else { input };
-            Request { arrival, client, input, output, blocks: None }
+            Request { arrival, client, input, output, guess: None, blocks: None }
         };
         drawn.into_iter().map(request).collect()
     })

@@ -3,7 +3,7 @@
 //! A file names the kind and whatever differs from that kind's defaults:
 //!
 //! ```
-//! use vtc_bench::simulator::Profile;
+//! use vtc_sim::simulator::Profile;
 //!
 //! let profile: Profile = Profile::from_toml(r#"
 //!     kind = "reserving"    # or "paged"
@@ -12,7 +12,7 @@
 //! "#)?;
 //! assert_eq!(profile.pool_tokens(), 80_000);
 //! assert!(Profile::from_toml("kind = 'reserving'\npool = 1").is_err(), "no such field");
-//! # Ok::<(), vtc_bench::simulator::ProfileError>(())
+//! # Ok::<(), vtc_sim::simulator::ProfileError>(())
 //! ```
 
 mod paged;

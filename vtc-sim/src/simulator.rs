@@ -13,8 +13,8 @@
 //!
 //! # How it works
 //!
-//! Two events move time: a request comes, a pod's step is over. At one moment arrivals are first, then steps by the
-//! pod's number. Time is whole nanoseconds, so sums are exact and the same run gives the same digits anywhere.
+//! Three events move time: a request comes, a pod's step is over, a request has waited for too long. At one moment those who
+//! have waited too long are first, then arrivals, then steps by the pod's number. Time is whole nanoseconds, so sums are exact and the same run gives the same digits anywhere.
 //!
 //! A request is refused, or it goes through one mechanism: [`FairQueue::pop`](vtc_core::FairQueue::pop) with a closure
 //! that asks for a place. There are two who can be asked ([`Policy`]):
@@ -35,13 +35,14 @@
 //! a user who has none waiting is pushed, before a route, and before an end. The choices are those of reporting each
 //! token when it comes; a naive simulator that does, agrees to the nanosecond (`tests/simulator/`).
 //!
-//! A request that no pod could ever hold is refused, as it would stop everybody behind it for ever.
+//! A request that no pod could ever hold is refused, as it would stop everybody behind it for ever; so is one that finds
+//! the queue full, or has waited in it for as long as it may.
 //!
 //! Memory follows what waits and runs: arrivals are an iterator, and what became of each request goes to a function.
 //!
 //! ```
-//! use vtc_bench::simulator::{Setup, simulate};
-//! use vtc_bench::workload;
+//! use vtc_sim::simulator::{Setup, simulate};
+//! use vtc_sim::workload;
 //!
 //! let workload = workload::by_name("overload")?.lasting(30.0);
 //! let setup = Setup::new("vtc-fair".parse()?);
@@ -61,7 +62,10 @@ mod profile;
 mod queue;
 mod rate_limit;
 
-use vtc_core::ConfigError;
+use std::time::Duration;
+
+use vtc_core::queue::QueueLimits;
+use vtc_core::{ConfigError, VtcConfig};
 
 use self::engine::Engine;
 pub use self::gateway::Capacity;
@@ -82,6 +86,16 @@ pub struct Setup {
     pub profile: Profile,
     /// How much a gateway with a queue gives each; not asked where pods ask for themselves.
     pub capacity: Capacity,
+    /// How router and queue count: the window, what tokens weigh, the score of `vtc-basic`. Which policy chooses a pod is not
+    /// asked here.
+    pub vtc: VtcConfig,
+    /// How much a queue takes in; how much of one client runs, the policy says. A request that finds no room is refused.
+    pub limits: QueueLimits,
+    /// How long a request may wait in a queue before it is refused; `None`: as long as it takes.
+    pub longest_wait: Option<Duration>,
+    /// What `drr` serves a client of weight 1 in a round, in weighted tokens, above 0; `None`: a twentieth of the tokens that
+    /// the pods hold.
+    pub quantum: Option<f64>,
     /// What a prompt token from a cache counts in the queue: a fraction from 0 to 1. The measures count it whole.
     pub cached_cost: f64,
     /// What all draws but those of the workload follow from: policies that choose at random, predictions that are
@@ -135,6 +149,10 @@ impl Setup {
             pods: 1,
             profile: Profile::default(),
             capacity: Capacity::of(&Profile::default()),
+            vtc: VtcConfig::default(),
+            limits: QueueLimits::NONE,
+            longest_wait: None,
+            quantum: None,
             cached_cost: 1.0,
             seed: 0,
         }

@@ -13,6 +13,9 @@ pub struct Request {
     pub input: u64,
     /// Tokens of its answer. A policy does not know them before the answer has ended, unless it is an oracle.
     pub output: u64,
+    /// What its answer is said to take before it is known, by which a gateway reckons whether there is room; `None`: nobody
+    /// says, and the core's estimator guesses. A prediction of the queue goes before it.
+    pub guess: Option<u64>,
     /// The blocks of its prompt by their content, from the first on, where a trace tells: equal leading blocks are a
     /// prefix that a cache may hold.
     pub blocks: Option<Arc<[u64]>>,

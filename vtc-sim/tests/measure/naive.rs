@@ -1,9 +1,9 @@
 //! The formulas, word by word: for each window and each moment all outcomes are gone through again.
 
 use proptest::prelude::*;
-use vtc_bench::measure::Setting;
-use vtc_bench::request::{Outcome, Served};
 use vtc_core::TokenWeights;
+use vtc_sim::measure::Setting;
+use vtc_sim::request::{Outcome, Served};
 
 use crate::recorded;
 

@@ -7,7 +7,6 @@ use rand::{RngExt, SeedableRng};
 
 use super::Client;
 use crate::request::Request;
-use crate::trace::{Format, Trace};
 
 /// The requests of a trace, and what is done to them on the way.
 #[derive(Clone, Debug)]
@@ -74,21 +73,6 @@ impl Replay {
         let about = format!("a trace of {} requests", requests.len());
         let comes = vec![true; clients.len()];
         Ok(Self { requests: requests.into(), clients, jitter: 0.0, comes, about })
-    }
-
-    /// A trace as it was recorded. One that names no clients, or for which tenants are asked, gets tenants drawn by `seed`:
-    /// those, else the arena's.
-    ///
-    /// # Errors
-    /// Never for a trace that was read from a file.
-    pub fn of(trace: Trace, tenants: Option<Tenants>, seed: u64) -> Result<Self, ReplayError> {
-        let Trace { requests, clients, format, .. } = trace;
-        let tenants = tenants.or((format != Format::Arena).then_some(Tenants::Arena));
-        let replay = Self::new(requests, clients.into_iter().map(Client::new).collect())?;
-        Ok(match tenants {
-            Some(tenants) => replay.with_tenants(tenants, seed),
-            None => replay,
-        })
     }
 
     /// The same with tenants, drawn for each request by `seed`, whoever they were of before.

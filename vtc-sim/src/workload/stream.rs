@@ -139,6 +139,6 @@ impl Iterator for Requests {
     fn next(&mut self) -> Option<Request> {
         let arrival = self.moment()?;
         let (input, output) = self.lengths.draw(&mut self.rng);
-        Some(Request { arrival, client: self.client, input, output, blocks: None })
+        Some(Request { arrival, client: self.client, input, output, guess: None, blocks: None })
     }
 }

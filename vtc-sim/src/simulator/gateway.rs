@@ -10,6 +10,7 @@ use vtc_core::{
     TokenTracker, VtcConfig,
 };
 
+use super::Setup;
 use super::pod::Flight;
 use super::policy::PodPolicy;
 use crate::request::Request;
@@ -65,16 +66,16 @@ impl Gateway {
         policy: PodPolicy,
         pods: usize,
         capacity: Option<Capacity>,
-        seed: u64,
+        setup: &Setup,
     ) -> Result<Self, ConfigError> {
         let clock = ManualClock::new();
-        let config = VtcConfig { policy: policy.name().to_owned(), ..VtcConfig::default() };
+        let config = VtcConfig { policy: policy.name().to_owned(), ..setup.vtc.clone() };
         let router = Router::with_clock(config, clock.clone())?;
         // As wide as the largest number, so that the order by name is the order by number.
         let names: Vec<_> = (0..pods).map(|pod| format!("pod-{pod:06}")).collect();
         router.pods().set(names.iter().map(String::as_str));
         let table = router.pods().table();
-        let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let rng = Xoshiro256PlusPlus::seed_from_u64(setup.seed);
         Ok(Self { router, clock, table, policy, capacity, held: vec![Held::default(); pods], rng })
     }
 
@@ -83,12 +84,10 @@ impl Gateway {
     }
 
     /// Finds a pod with room, and takes a place there. `prepaid` is the predicted output, if there is a prediction.
-    pub(super) fn place(&mut self, user: &str, input: u64, prepaid: u64) -> Option<Place> {
-        let guess = if prepaid > 0 {
-            prepaid
-        } else {
-            (input as f64 * SimpleTokenEstimator::default().output_ratio).ceil() as u64
-        };
+    pub(super) fn place(&mut self, user: &str, request: &Request, prepaid: u64) -> Option<Place> {
+        let input = request.input;
+        let estimate = || (input as f64 * SimpleTokenEstimator::default().output_ratio).ceil() as u64;
+        let guess = if prepaid > 0 { prepaid } else { request.guess.unwrap_or_else(estimate) };
         let has_room =
             |held: &Held| self.capacity.is_none_or(|capacity| capacity.admits(held, input + guess));
         let roomy;

@@ -1,12 +1,11 @@
-//! What the measures are: by hand, by a naive reference, by the published table.
+//! What the measures are: by hand, and by a naive reference.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod by_hand;
 mod naive;
-mod published;
 
-use vtc_bench::measure::{Recorder, RunSummary, Setting};
-use vtc_bench::request::Outcome;
+use vtc_sim::measure::{Recorder, RunSummary, Setting};
+use vtc_sim::request::Outcome;
 
 /// All of them, recorded.
 fn recorded(setting: &Setting, outcomes: &[Outcome]) -> RunSummary {

@@ -8,7 +8,7 @@
 //! number, so one stream more changes nothing for the others.
 //!
 //! ```
-//! use vtc_bench::workload;
+//! use vtc_sim::workload;
 //!
 //! let workload = workload::by_name("overload")?;
 //! let requests = workload.arrivals(7).count();

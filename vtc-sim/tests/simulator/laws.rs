@@ -1,14 +1,15 @@
 //! What holds of every run.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
-use vtc_bench::request::{Outcome, Request};
-use vtc_bench::simulator::{Capacity, Profile, Setup, Summary, simulate};
-use vtc_bench::workload::{self, Client, Workload};
-use vtc_core::queue::{Weight, discipline};
-
-use crate::anchors::summary_of;
+use vtc_core::TokenWeights;
+use vtc_core::queue::{QueueLimits, Weight, discipline};
+use vtc_sim::measure::{Recorder, Setting};
+use vtc_sim::request::{Outcome, Request};
+use vtc_sim::simulator::{Capacity, Profile, Setup, Summary, simulate};
+use vtc_sim::workload::{self, Client, Workload};
 
 fn run(setup: &Setup, workload: &Workload, seed: u64) -> (Vec<Outcome>, Summary) {
     let mut outcomes = Vec::new();
@@ -51,7 +52,7 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
                 let block =
                     |block: u64| if block < same { topic * 1000 + block } else { number * 1_000_000 + block };
                 let blocks = Some((0..blocks).map(block).collect());
-                Request { arrival: f64::from(at) / 1000.0, client, input, output, blocks }
+                Request { arrival: f64::from(at) / 1000.0, client, input, output, guess: None, blocks }
             };
         (0..).zip(drawn).map(request).collect()
     })
@@ -91,7 +92,7 @@ fn what_comes_from_a_cache_may_cost_less() {
         let own: std::sync::Arc<[u64]> =
             (0..16).map(|block| u64::from(number) * 1000 + 100 + block).collect();
         let blocks = Some(if same { blocks.clone() } else { own });
-        Request { arrival: 0.0, client: number % 2, input: 1024, output: 64, blocks }
+        Request { arrival: 0.0, client: number % 2, input: 1024, output: 64, guess: None, blocks }
     };
     let half_time = |cached_cost| {
         let profile = Profile::from_toml("kind = 'paged'\npool_tokens = 4096\nprefix_tokens = 64").unwrap();
@@ -272,7 +273,12 @@ fn a_limit_by_the_minute_refuses_what_is_beyond() {
 #[test]
 fn policies_rank_by_fairness_under_overload() {
     let workload = workload::by_name("overload").unwrap();
-    let diff = |policy: &str| summary_of(policy, &workload, 1).avg_diff;
+    let diff = |policy: &str| {
+        let mut recorder = Recorder::new(Setting::new(workload.duration).unwrap());
+        let (outcomes, _) = run(&Setup::new(policy.parse().unwrap()), &workload, 1);
+        outcomes.iter().for_each(|outcome| recorder.add(outcome));
+        recorder.finish().avg_diff
+    };
     let ranked = ["vtc-oracle", "vtc-pred-50", "vtc-fair", "fcfs"].map(diff);
     assert!(ranked.windows(2).all(|pair| 2.0 * pair[0] < pair[1]), "{ranked:?}");
 }
@@ -284,6 +290,7 @@ fn a_prefix_that_is_there_is_not_read_again() {
         client: 0,
         input: 2000,
         output: 10,
+        guess: None,
         // The last block is not whole.
         blocks: Some((0..4).map(|block| topic * 10 + block).collect()),
     };
@@ -301,4 +308,76 @@ fn a_prefix_that_is_there_is_not_read_again() {
     let (cached, waits) = run([1, 1]);
     assert_eq!(cached, 3 * 512);
     assert!((waits[0] - waits[1] - 1536.0 * 0.000_209).abs() < 1e-9, "{waits:?}");
+}
+
+/// Requests of as many clients, all at the beginning.
+fn at_once(count: u32, guess: Option<u64>) -> Vec<Request> {
+    let one = |client| Request { arrival: 0.0, client, input: 100, output: 100, guess, blocks: None };
+    (0..count).map(one).collect()
+}
+
+/// A gateway before one pod, to which it gives one request at a time, and what became of these.
+fn one_by_one(setup: Setup, requests: Vec<Request>) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let setup = Setup { capacity: Capacity { running: 1, tokens: u64::MAX }, ..setup };
+    simulate(&setup, &clients(8), requests, |outcome| outcomes.push(*outcome)).unwrap();
+    outcomes
+}
+
+#[test]
+fn whoever_waits_for_longer_than_it_may_is_refused() {
+    let patient = Setup::new("fcfs,least-request".parse().unwrap());
+    let ends: Vec<_> = one_by_one(patient.clone(), at_once(5, None));
+    let end = |number: usize| ends[number].served.unwrap().end;
+    // Before the third would go, and after the second has.
+    let wait = Duration::from_secs_f64((end(0) + end(1)) / 2.0);
+    let outcomes = one_by_one(Setup { longest_wait: Some(wait), ..patient.clone() }, at_once(5, None));
+    let served = |outcomes: &[Outcome]| outcomes.iter().filter(|of| of.served.is_some()).count();
+    assert_eq!((outcomes.len(), served(&outcomes)), (5, 2));
+    // At that very moment it is too late.
+    let to_the_end = Some(Duration::from_secs_f64(end(1)));
+    let outcomes = one_by_one(Setup { longest_wait: to_the_end, ..patient }, at_once(5, None));
+    assert_eq!(served(&outcomes), 2);
+}
+
+#[test]
+fn whoever_finds_the_queue_full_is_refused() {
+    let limits = QueueLimits { requests: 2, ..QueueLimits::NONE };
+    let setup = Setup { limits, ..Setup::new("fcfs,least-request".parse().unwrap()) };
+    let outcomes = one_by_one(setup, at_once(5, None));
+    let refused: Vec<_> = outcomes.iter().filter(|of| of.served.is_none()).map(|of| of.client).collect();
+    // Whoever comes first goes only once all who come with it are there.
+    assert_eq!(refused, [2, 3, 4]);
+}
+
+#[test]
+fn what_an_answer_is_said_to_take_decides_whether_there_is_room() {
+    let together = |guess| {
+        let capacity = Capacity { running: usize::MAX, tokens: 400 };
+        let setup = Setup { capacity, ..Setup::new("fcfs,least-request".parse().unwrap()) };
+        let mut first_tokens = Vec::new();
+        let sink = |of: &Outcome| first_tokens.push(of.served.unwrap().first_token);
+        simulate(&setup, &clients(2), at_once(2, guess), sink).unwrap();
+        first_tokens[0] == first_tokens[1]
+    };
+    assert!(together(Some(100)));
+    assert!(!together(Some(101)));
+    // 1.5 tokens for each of the prompt.
+    assert!(!together(None));
+}
+
+#[test]
+fn the_queue_counts_by_the_weights_it_is_told() {
+    // One client reads much, the other writes much; whoever was charged less goes next.
+    let asks =
+        |client, input, output| Request { arrival: 0.0, client, input, output, guess: None, blocks: None };
+    let requests =
+        || [0, 1, 0, 1].map(|client| if client == 0 { asks(0, 300, 10) } else { asks(1, 10, 300) });
+    let order = |weights: TokenWeights| {
+        let mut setup = Setup::new("vtc-fair,least-request".parse().unwrap());
+        setup.vtc.tracker.weights = weights;
+        one_by_one(setup, requests().into()).iter().map(|of| of.client).collect::<Vec<_>>()
+    };
+    assert_eq!(order(TokenWeights { input: 1.0, output: 0.0 }), [0, 1, 1, 0]);
+    assert_eq!(order(TokenWeights { input: 0.0, output: 1.0 }), [0, 1, 0, 1]);
 }
