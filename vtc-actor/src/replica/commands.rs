@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use redis::{Pipeline, RedisError, Value, from_redis_value};
 
-use super::exchange::{Log, Place, Reply, Trip, Written};
+use super::exchange::{Bounds, Log, Place, Reply, Trip, Written};
 use super::inbox::{Found, Wanted};
 use super::keys::Keys;
-use super::outbox::Writing;
+use super::outbox::{MOST_NUMBERS, Writing};
 use super::row::{Rows, UnreadableEntry};
 
 /// A trip as commands.
@@ -42,14 +42,9 @@ type StreamEntry = (String, Vec<Vec<u8>>);
 // === impl Commands ===
 
 impl Commands {
-    /// For that trip. `log`: how long the log goes back, `since`: from which moment on, by Redis's milliseconds.
-    pub fn new(
-        trip: &Trip,
-        keys: &Keys,
-        here: Duration,
-        log: Duration,
-        since: u64,
-    ) -> Result<Self, ReplyError> {
+    /// For that trip. `time`: Redis's clock, in milliseconds, as it was last heard.
+    pub fn new(trip: &Trip, keys: &Keys, bounds: &Bounds, time: u64) -> Result<Self, ReplyError> {
+        let Bounds { longest_silence: here, log, .. } = *bounds;
         let mut commands = Self { pipeline: redis::pipe(), bytes: 0 };
         let pipeline = &mut commands.pipeline;
         pipeline.cmd("TIME");
@@ -57,19 +52,22 @@ impl Commands {
             let entry = writing.entry.to_bytes()?;
             commands.bytes = entry.len() as u64;
             pipeline.cmd("MULTI");
-            write_rows(pipeline, writing, keys, here);
+            write_rows(pipeline, writing, keys, here, time);
             let key = keys.log();
+            let since = time.saturating_sub(millis(log));
             pipeline.cmd("XADD").arg(&key).arg("MINID").arg("~").arg(since).arg("*").arg("e").arg(entry);
             pipeline.cmd("PEXPIRE").arg(&key).arg(millis(log * 2));
-            // The last two replies tell what became of the writing.
-            let number = keys.number(&writing.entry.from);
-            pipeline.cmd("SET").arg(number).arg(writing.entry.number).arg("PX").arg(millis(here)).arg("GET");
+            let key = keys.numbers(&writing.entry.from);
+            pipeline.cmd("RPUSH").arg(&key).arg(writing.entry.number);
+            pipeline.cmd("LTRIM").arg(&key).arg(-(MOST_NUMBERS as i64)).arg(-1);
+            pipeline.cmd("PEXPIRE").arg(&key).arg(millis(here));
+            pipeline.cmd("LRANGE").arg(&key).arg(-(writing.look_back as i64)).arg(-1);
             pipeline.cmd("EXEC");
         }
         match trip.log {
             Log::End => {
                 pipeline.cmd("XREVRANGE").arg(keys.log()).arg("+").arg("-").arg("COUNT").arg(1);
-                pipeline.cmd("SMEMBERS").arg(keys.replicas());
+                pipeline.cmd("ZRANGE").arg(keys.replicas()).arg(0).arg(-1);
             }
             Log::Behind(Place { millis, number }, most) => {
                 let place = format!("{millis}-{number}");
@@ -79,7 +77,7 @@ impl Commands {
         for wanted in &trip.wanted {
             match wanted {
                 Wanted::Tables(id) => {
-                    pipeline.cmd("GET").arg(keys.number(id));
+                    pipeline.cmd("LINDEX").arg(keys.numbers(id)).arg(-1);
                     pipeline.cmd("SMEMBERS").arg(keys.tables(id));
                 }
                 Wanted::Table(id, table) => {
@@ -89,21 +87,16 @@ impl Commands {
                 }
             }
         }
-        if !trip.nobodies.is_empty() {
-            pipeline
-                .cmd("SREM")
-                .arg(keys.replicas())
-                .arg(trip.nobodies.iter().map(AsRef::as_ref).collect::<Vec<&str>>());
-        }
         Ok(commands)
     }
 }
 
 fn write_rows(
     pipeline: &mut Pipeline,
-    Writing { entry, keep, ended, longest }: &Writing,
+    Writing { entry, keep, ended, longest, .. }: &Writing,
     keys: &Keys,
     here: Duration,
+    time: u64,
 ) {
     let id = &*entry.from;
     for Rows { table, left, whole, rows } in &entry.tables {
@@ -139,7 +132,9 @@ fn write_rows(
         pipeline.cmd("SREM").arg(&tables).arg(names);
     }
     pipeline.cmd("PEXPIRE").arg(&tables).arg(millis(*longest));
-    pipeline.cmd("SADD").arg(keys.replicas()).arg(id);
+    let replicas = keys.replicas();
+    pipeline.cmd("ZADD").arg(&replicas).arg(time.saturating_add(millis(*longest))).arg(id);
+    pipeline.cmd("ZREMRANGEBYSCORE").arg(&replicas).arg("-inf").arg(time);
 }
 
 /// At least one: with 0, Redis would take the key away.
@@ -153,8 +148,8 @@ pub fn reply(trip: &Trip, values: Vec<Value>) -> Result<Reply, ReplyError> {
     let (seconds, micros): (u64, u64) = replies.take("TIME")?;
     let mut reply =
         Reply { micros: seconds.saturating_mul(1_000_000).saturating_add(micros), ..Reply::default() };
-    if let Some(writing) = &trip.write {
-        reply.written = Some(replies.written(writing)?);
+    if trip.write.is_some() {
+        reply.written = Some(replies.written()?);
     }
     match trip.log {
         Log::End => {
@@ -163,7 +158,7 @@ pub fn reply(trip: &Trip, values: Vec<Value>) -> Result<Reply, ReplyError> {
                 Some((place, _)) => place_of(place)?,
                 None => Place::default(),
             };
-            reply.members = replies.names("SMEMBERS")?;
+            reply.members = replies.names("ZRANGE")?;
         }
         Log::Behind(..) => {
             let streams: Option<Vec<(String, Vec<StreamEntry>)>> = replies.take("XREAD")?;
@@ -204,23 +199,23 @@ impl Replies {
         Ok(names.into_iter().map(Arc::from).collect())
     }
 
-    /// A transaction's replies: to its commands when they were queued, and to all of them when they were carried out.
-    fn written(&mut self, _: &Writing) -> Result<Written, ReplyError> {
+    /// A transaction's replies: to its commands when they were queued, and to all of them when they were carried out. The last
+    /// six of those are about the log and the numbers, and two of them tell what became of the writing.
+    fn written(&mut self) -> Result<Written, ReplyError> {
         loop {
             let Value::Array(mut done) = self.value("EXEC")? else { continue };
-            let before = done.pop().ok_or(ReplyError::Unexpected("SET"))?;
-            done.pop();
-            let place = done.pop().ok_or(ReplyError::Unexpected("XADD"))?;
-            let place: String = from_redis_value(place).map_err(|_| ReplyError::Unexpected("XADD"))?;
-            let before = from_redis_value(before).map_err(|_| ReplyError::Unexpected("SET"))?;
-            return Ok(Written { place: place_of(&place)?, before });
+            let numbers = done.pop().and_then(|numbers| from_redis_value(numbers).ok());
+            let place: Option<String> =
+                done.into_iter().nth_back(4).and_then(|place| from_redis_value(place).ok());
+            let place = place_of(&place.ok_or(ReplyError::Unexpected("XADD"))?)?;
+            return Ok(Written { place, numbers: numbers.ok_or(ReplyError::Unexpected("LRANGE"))? });
         }
     }
 
     fn found(&mut self, wanted: &Wanted) -> Result<Found, ReplyError> {
         match wanted {
             Wanted::Tables(_) => {
-                let number = self.take("GET")?;
+                let number = self.take("LINDEX")?;
                 Ok(Found::Tables { number, tables: self.names("SMEMBERS")? })
             }
             Wanted::Table(..) => {

@@ -26,8 +26,6 @@ pub struct Trip {
     pub log: Log,
     /// What is to be read besides.
     pub wanted: Vec<Wanted>,
-    /// Replicas that need not be listed any more among those that have tables.
-    pub nobodies: Vec<Arc<str>>,
 }
 
 /// What to look at in the log.
@@ -57,12 +55,13 @@ pub struct Reply {
 }
 
 /// What was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Where in the log.
     pub place: Place,
-    /// The number of this replica's writing before it, if Redis knows of one.
-    pub before: Option<u64>,
+    /// The numbers of this replica's last writings in the order in which they were carried out, this one last: as many as
+    /// the writing [looks back](Writing::look_back), or all that Redis knows of.
+    pub numbers: Vec<u64>,
 }
 
 /// What follows from a reply.
@@ -146,7 +145,7 @@ impl Exchange {
             Some(place) => Log::Behind(place, self.bounds.most_entries),
         };
         self.wanted = self.inbox.wanted(self.bounds.most_tables);
-        Trip { write, log, wanted: self.wanted.clone(), nobodies: self.inbox.take_nobodies() }
+        Trip { write, log, wanted: self.wanted.clone() }
     }
 
     /// The reply to the last trip. `now` is the time at which it came.
@@ -167,9 +166,9 @@ impl Exchange {
         for (wanted, found) in std::mem::take(&mut self.wanted).into_iter().zip(reply.found) {
             self.inbox.find(wanted, found, now, &mut followed.heard);
         }
-        if let Some(Written { place, before }) = reply.written {
+        if let Some(Written { place, numbers }) = reply.written {
             self.wrote_at = Some(now);
-            let confirmed = self.outbox.confirm(before);
+            let confirmed = self.outbox.confirm(&numbers);
             // The log goes on behind what was heard, unless Redis has lost it.
             let log_is_lost = began.is_some_and(|began| place <= began);
             if confirmed == Err(Lost) || log_is_lost {
@@ -183,7 +182,8 @@ impl Exchange {
         self.inbox.part(now, self.bounds.longest_silence, &mut followed.heard);
         followed.more = self.outbox.has_changes()
             || reply.entries.len() >= self.bounds.most_entries
-            || !self.inbox.wanted(1).is_empty();
+            || !self.inbox.wanted(1).is_empty()
+            || self.heard_to.is_none();
         followed
     }
 

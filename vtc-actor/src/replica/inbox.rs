@@ -18,8 +18,6 @@ pub struct Inbox {
     id: Arc<str>,
     peers: BTreeMap<Arc<str>, Peer>,
     unreadable: u64,
-    /// Replicas that are not there and have nothing.
-    nobodies: Vec<Arc<str>>,
 }
 
 /// Something new of another replica.
@@ -75,10 +73,12 @@ pub enum Found {
 struct Peer {
     /// The last writing that is known of it, with everything before.
     number: u64,
-    /// When it last spoke; `None`: it was not heard, only its tables are there.
+    /// When it last spoke; `None`: it is not there, only its tables are.
     spoke: Option<Tick>,
     /// The writing before which something was missed.
     missed: Option<u64>,
+    /// Whether it has to be asked how far it is: it may have said something that was passed over.
+    is_met: bool,
     reading: Reading,
 }
 
@@ -95,7 +95,7 @@ enum Reading {
 impl Inbox {
     /// That of the replica of this id, which does not listen to itself.
     pub fn new(id: Arc<str>) -> Self {
-        Self { id, peers: BTreeMap::new(), unreadable: 0, nobodies: Vec::new() }
+        Self { id, peers: BTreeMap::new(), unreadable: 0 }
     }
 
     /// How many others there are.
@@ -145,24 +145,17 @@ impl Inbox {
     pub fn meet(&mut self, members: impl IntoIterator<Item = Arc<str>>) {
         for member in members {
             if member != self.id {
-                let peer = self.peers.entry(member).or_default();
-                if peer.reading == Reading::Nothing {
-                    peer.reading = Reading::Names;
-                }
+                self.peers.entry(member).or_default().is_met = true;
             }
         }
-    }
-
-    /// Those of whom nothing is left that anybody could want, each once.
-    pub fn take_nobodies(&mut self) -> Vec<Arc<str>> {
-        std::mem::take(&mut self.nobodies)
     }
 
     /// What has to be read, at most so many tables.
     pub fn wanted(&mut self, most: usize) -> Vec<Wanted> {
         let mut wanted = Vec::new();
         for (id, peer) in &mut self.peers {
-            if peer.missed.is_some() && peer.reading == Reading::Nothing {
+            if (peer.missed.is_some() || peer.is_met) && peer.reading == Reading::Nothing {
+                peer.is_met = false;
                 peer.reading = Reading::Names;
             }
             match &peer.reading {
@@ -184,13 +177,10 @@ impl Inbox {
     pub fn find(&mut self, wanted: Wanted, found: Found, now: Tick, heard: &mut Vec<Heard>) {
         match (wanted, found) {
             (Wanted::Tables(id), Found::Tables { number, tables }) => {
-                if number.is_none() && tables.is_empty() {
-                    self.nobodies.push(Arc::clone(&id));
-                }
                 if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.find_tables(number, tables);
+                    peer.find_tables(number, tables, now);
                 }
-                self.part_with(&id);
+                self.part_with(&id, heard);
             }
             (Wanted::Table(id, table), Found::Table { left, rows }) => {
                 let Some(Peer { reading: Reading::Tables(tables), .. }) = self.peers.get_mut(&id) else {
@@ -199,14 +189,22 @@ impl Inbox {
                 if !tables.remove(&table) {
                     return;
                 }
-                if tables.is_empty() {
-                    self.peers.entry(Arc::clone(&id)).or_default().reading = Reading::Nothing;
-                    self.part_with(&id);
+                let is_last = tables.is_empty();
+                if left.is_none()
+                    && let Some(peer) = self.peers.get_mut(&id)
+                    && peer.spoke.is_some()
+                {
+                    // It is over, or Redis has lost it. Its replica will strike it off, or write it anew.
+                    peer.missed = peer.missed.max(Some(peer.number));
                 }
                 if let Some(left) = left {
                     let rows = rows.into_iter().map(|(key, value)| Row { key, value: Some(value) }).collect();
-                    let ends = now.saturating_add(left);
-                    heard.push(Heard::Rows { from: id, table, ends, whole: true, rows });
+                    let (from, ends) = (Arc::clone(&id), now.saturating_add(left));
+                    heard.push(Heard::Rows { from, table, ends, whole: true, rows });
+                }
+                if is_last && let Some(peer) = self.peers.get_mut(&id) {
+                    peer.reading = Reading::Nothing;
+                    self.part_with(&id, heard);
                 }
             }
             (Wanted::Tables(_) | Wanted::Table(..), _) => {}
@@ -218,16 +216,18 @@ impl Inbox {
         self.peers.retain(|id, peer| {
             let is_here = peer.spoke.is_none_or(|spoke| now.since(spoke) <= longest_silence);
             if !is_here {
+                peer.spoke = None;
                 heard.push(Heard::Gone(Arc::clone(id)));
             }
-            is_here
+            is_here || !peer.is_read()
         });
     }
 
-    /// One that was not heard and has nothing to be read any more is nobody.
-    fn part_with(&mut self, id: &Arc<str>) {
-        if self.peers.get(id).is_some_and(|peer| peer.spoke.is_none() && peer.reading == Reading::Nothing) {
+    /// One that was not heard and has nothing to be read any more is not there.
+    fn part_with(&mut self, id: &Arc<str>, heard: &mut Vec<Heard>) {
+        if self.peers.get(id).is_some_and(|peer| peer.spoke.is_none() && peer.is_read()) {
             self.peers.remove(id);
+            heard.push(Heard::Gone(Arc::clone(id)));
         }
     }
 }
@@ -235,15 +235,26 @@ impl Inbox {
 // === impl Peer ===
 
 impl Peer {
-    fn find_tables(&mut self, number: Option<u64>, tables: Vec<TableName>) {
+    /// Whether nothing has to be read of it.
+    fn is_read(&self) -> bool {
+        self.reading == Reading::Nothing && !self.is_met && self.missed.is_none()
+    }
+
+    fn find_tables(&mut self, number: Option<u64>, tables: Vec<TableName>, now: Tick) {
         self.reading = Reading::Nothing;
-        let number = number.unwrap_or(0);
-        let missed = self.missed.unwrap_or(0);
-        if number < missed || (number <= self.number && missed == 0 && self.spoke.is_some()) {
-            // What is known here is newer. If something was missed, Redis lost it; the replica will say it again.
+        if let Some(number) = number {
+            let missed = self.missed.unwrap_or(0);
+            if number < missed || (number <= self.number && missed == 0 && self.spoke.is_some()) {
+                // What is known here is newer. If something was missed, Redis lost it; the replica will say it again.
+                return;
+            }
+            self.number = self.number.max(number);
+            // The number is there as long as the replica.
+            self.spoke = self.spoke.or(Some(now));
+        } else if self.missed.is_some() && self.spoke.is_some() {
+            // Redis has lost it, or it has been silent for long: it will say so, or be gone.
             return;
         }
-        self.number = self.number.max(number);
         self.missed = None;
         if !tables.is_empty() {
             self.reading = Reading::Tables(tables.into_iter().collect());

@@ -20,14 +20,14 @@ impl Keys {
         format!("{}:log", self.prefix)
     }
 
-    /// A set: the ids of the replicas that have tables.
+    /// A sorted set: the ids of the replicas that have tables, and until when, in milliseconds of Redis's clock.
     pub fn replicas(&self) -> String {
         format!("{}:replicas", self.prefix)
     }
 
-    /// A string: the number of that replica's last writing. It is there as long as the replica is.
-    pub fn number(&self, id: &str) -> String {
-        format!("{}:number:{id}", self.prefix)
+    /// A list: the numbers of that replica's last writings, in their order. It is there as long as the replica is.
+    pub fn numbers(&self, id: &str) -> String {
+        format!("{}:numbers:{id}", self.prefix)
     }
 
     /// A set: the names of that replica's tables.
@@ -49,7 +49,7 @@ mod tests {
     fn all_keys_have_one_hash_tag() {
         let keys = Keys::new("vtc");
         for key in
-            [keys.log(), keys.replicas(), keys.number("a-1"), keys.tables("a-1"), keys.rows("a-1", "t{7}")]
+            [keys.log(), keys.replicas(), keys.numbers("a-1"), keys.tables("a-1"), keys.rows("a-1", "t{7}")]
         {
             assert!(key.starts_with("{vtc}:"), "{key}");
         }

@@ -64,23 +64,26 @@ impl Link {
         self.connection.is_some()
     }
 
-    /// Connects to the server whose turn it is; if that fails, it is the next one's turn.
+    /// Connects to the server whose turn it is, and asks for the time; if that fails, it is the next one's turn.
     pub async fn connect(&mut self) -> Result<(), LinkError> {
-        let server = &self.servers[self.turn % self.servers.len()];
-        // The trips are timed here.
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let connecting = server.get_multiplexed_async_connection_with_config(&config);
-        let connected = match tokio::time::timeout(self.timeout, connecting).await {
+        let connected = match tokio::time::timeout(self.timeout, self.try_to_connect()).await {
             Ok(connected) => connected.map_err(LinkError::Connect),
             Err(Elapsed { .. }) => Err(LinkError::Timeout(self.timeout)),
         };
-        match connected {
-            Ok(connection) => self.connection = Some(connection),
-            Err(error) => {
-                self.give_up();
-                return Err(error);
-            }
+        if connected.is_err() {
+            self.give_up();
         }
+        connected
+    }
+
+    async fn try_to_connect(&mut self) -> Result<(), RedisError> {
+        let server = &self.servers[self.turn % self.servers.len()];
+        // All waits are timed by those who wait.
+        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let mut connection = server.get_multiplexed_async_connection_with_config(&config).await?;
+        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await?;
+        self.millis = seconds.saturating_mul(1000).saturating_add(micros / 1000);
+        self.connection = Some(connection);
         Ok(())
     }
 
@@ -95,9 +98,7 @@ impl Link {
     }
 
     async fn try_to_make(&mut self, trip: &Trip) -> Result<(Reply, u64), LinkError> {
-        let Bounds { longest_silence, log, .. } = self.bounds;
-        let since = self.millis.saturating_sub(u64::try_from(log.as_millis()).unwrap_or(u64::MAX));
-        let Commands { pipeline, bytes } = Commands::new(trip, &self.keys, longest_silence, log, since)?;
+        let Commands { pipeline, bytes } = Commands::new(trip, &self.keys, &self.bounds, self.millis)?;
         let connection = self.connection.as_mut().ok_or(LinkError::Unconnected)?;
         let answering = pipeline.query_async::<Vec<Value>>(connection);
         let Ok(answered) = tokio::time::timeout(self.timeout, answering).await else {

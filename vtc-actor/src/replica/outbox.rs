@@ -37,6 +37,8 @@ pub struct Writing {
     pub ended: Vec<TableName>,
     /// How long the last of all tables holds.
     pub longest: Duration,
+    /// How many of the last writings' numbers have to be known, this one's included, to see that nothing was lost.
+    pub look_back: usize,
 }
 
 /// What was written was lost again: everything must be [put](Outbox::put) anew.
@@ -50,6 +52,9 @@ struct Table {
     whole: bool,
     changed: HashMap<Box<[u8]>, Option<Box<[u8]>>>,
 }
+
+/// How many numbers of writings Redis keeps of each replica. Whoever failed more often in a row starts over.
+pub const MOST_NUMBERS: usize = 64;
 
 // === impl Outbox ===
 
@@ -122,22 +127,30 @@ impl Outbox {
             tables.push(Rows { table: Arc::clone(name), left, whole, rows: changed });
         }
         let (from, number, follows) = (Arc::clone(&self.id), self.number, self.confirmed);
+        let look_back =
+            usize::try_from(number - follows).map_or(MOST_NUMBERS, |tried| (tried + 1).min(MOST_NUMBERS));
         let entry = Entry { format: Entry::FORMAT, from, number, follows, tables };
-        let writing = Arc::new(Writing { entry, keep, ended: std::mem::take(&mut self.ended), longest });
+        let writing =
+            Arc::new(Writing { entry, keep, ended: std::mem::take(&mut self.ended), longest, look_back });
         self.out = Some(Arc::clone(&writing));
         writing
     }
 
-    /// The writing that was handed out last has been carried out, on top of that of number `before`, if there was any.
+    /// The writing that was handed out last has been carried out, and these before it, in this order.
     ///
     /// # Errors
-    /// [`Lost`]: that one is older than what is known to have been written, or newer than it can be, because an older
-    /// one was carried out late. This replica must [start over](Self::start_over).
-    pub fn confirm(&mut self, before: Option<u64>) -> Result<(), Lost> {
+    /// [`Lost`]: what is known to have been written is not among them, so Redis has lost it; or something older came after
+    /// it, so that what it wrote may have been undone. This replica must [start over](Self::start_over).
+    pub fn confirm(&mut self, numbers: &[u64]) -> Result<(), Lost> {
         self.out = None;
-        let expected = self.confirmed..self.number;
-        self.confirmed = self.number;
-        if expected.contains(&before.unwrap_or(0)) { Ok(()) } else { Err(Lost) }
+        let confirmed = std::mem::replace(&mut self.confirmed, self.number);
+        let since = match numbers.iter().rposition(|number| *number == confirmed) {
+            Some(place) => &numbers[place..],
+            // Nothing was known to have been written: nothing can be lost.
+            None if confirmed == 0 => numbers,
+            None => return Err(Lost),
+        };
+        if since.is_sorted() { Ok(()) } else { Err(Lost) }
     }
 
     /// Nobody knows whether the writing that was handed out has been carried out: what it says is to be said again.
@@ -210,34 +223,47 @@ mod tests {
         outbox.fail();
         assert!(outbox.has_changes());
         assert_eq!(write(&mut outbox, 10), (2, 0, vec![row("t/a", "1"), row("t/b", "2")]));
-        assert_eq!(outbox.confirm(None), Ok(()));
+        assert_eq!(outbox.confirm(&[2]), Ok(()));
         assert!(!outbox.has_changes());
         assert_eq!(write(&mut outbox, 10), (3, 2, vec![]));
     }
 
     #[test]
-    fn whether_the_failed_one_was_carried_out_or_not_nothing_is_lost() {
-        for before in [0, 1, 2] {
+    fn what_is_known_to_be_written_must_be_there_and_nothing_older_behind_it() {
+        let cases: [(&[u64], bool); 8] = [
+            (&[2, 6], true),
+            (&[2, 3, 4, 6], true),
+            (&[1, 2, 4, 6], true),
+            // Emptied, fallen back, with the news of it lost or not.
+            (&[6], false),
+            (&[1, 6], false),
+            (&[4, 6], false),
+            // Carried out late.
+            (&[2, 1, 6], false),
+            (&[2, 4, 3, 6], false),
+        ];
+        for (numbers, is_well) in cases {
             let mut outbox = outbox();
+            write(&mut outbox, 10);
+            outbox.confirm(&[1]).unwrap();
+            write(&mut outbox, 10);
+            outbox.confirm(&[1, 2]).unwrap();
             for _ in 0..3 {
                 write(&mut outbox, 10);
             }
-            assert_eq!(outbox.confirm(Some(before)), Ok(()), "{before}");
+            assert_eq!(outbox.write(Tick::ZERO, 10, HERE).look_back, 5);
+            assert_eq!(outbox.confirm(numbers).is_ok(), is_well, "{numbers:?}");
         }
     }
 
     #[test]
-    fn what_is_older_or_newer_than_it_can_be_is_a_loss() {
-        for (before, expected) in
-            [(None, Err(Lost)), (Some(1), Err(Lost)), (Some(2), Ok(())), (Some(3), Err(Lost))]
-        {
+    fn nothing_can_be_lost_before_anything_is_written() {
+        for numbers in [&[3][..], &[1, 3], &[1, 2, 3]] {
             let mut outbox = outbox();
-            write(&mut outbox, 10);
-            assert_eq!(outbox.confirm(None), Ok(()));
-            write(&mut outbox, 10);
-            assert_eq!(outbox.confirm(Some(1)), Ok(()));
-            write(&mut outbox, 10);
-            assert_eq!(outbox.confirm(before), expected, "{before:?}");
+            for _ in 0..3 {
+                write(&mut outbox, 10);
+            }
+            assert_eq!(outbox.confirm(numbers), Ok(()));
         }
     }
 
@@ -266,7 +292,7 @@ mod tests {
             put(&mut outbox, table, "b", "1");
         }
         assert_eq!(write(&mut outbox, 3).2.len(), 4);
-        assert_eq!(outbox.confirm(None), Ok(()));
+        assert_eq!(outbox.confirm(&[1]), Ok(()));
         assert!(outbox.has_changes());
         assert_eq!(write(&mut outbox, 3).2.len(), 2);
     }

@@ -9,7 +9,7 @@ use crate::node::{Node, long_window, quick, wait_until};
 use crate::server::{Server, free_port};
 
 /// The commands that are documented as those a user needs.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 25] = [
     "+time",
     "+multi",
     "+exec",
@@ -22,11 +22,16 @@ const COMMANDS: [&str; 20] = [
     "+sadd",
     "+srem",
     "+smembers",
+    "+zadd",
+    "+zrange",
+    "+zremrangebyscore",
     "+xadd",
     "+xread",
     "+xrevrange",
-    "+set",
-    "+get",
+    "+rpush",
+    "+ltrim",
+    "+lrange",
+    "+lindex",
     "+auth",
     "+client|setinfo",
     "+select",

@@ -55,12 +55,12 @@ fn whoever_has_left_leaves_nothing_in_redis() {
     nodes[0].kill();
     wait_until("it is noticed", || nodes[1].status().others == 0);
     nodes[1].kill();
-    // All but the list of names, which the next one to come sweeps.
+    // All but the list of names, from which the next one to come strikes those who have left.
     wait_until("the keys are gone", || server.ask::<Vec<String>>(&["KEYS", "*"]) == ["{vtc}:replicas"]);
-    assert_eq!(server.ask::<usize>(&["SCARD", "{vtc}:replicas"]), 2);
+    assert_eq!(server.ask::<usize>(&["ZCARD", "{vtc}:replicas"]), 2);
     let next = node(&server);
     wait_until("it sweeps", || {
-        server.ask::<Vec<String>>(&["SMEMBERS", "{vtc}:replicas"]) == [&*next.status().id]
+        server.ask::<Vec<String>>(&["ZRANGE", "{vtc}:replicas", "0", "-1"]) == [&*next.status().id]
     });
 }
 
