@@ -128,12 +128,10 @@ impl<C: Clock> ReplicaActor<C> {
                 self.tell_tracker();
                 let (others, unreadable) =
                     (self.exchange.inbox().others(), self.exchange.inbox().unreadable());
-                let users = self.elsewhere.users();
                 self.status.send_modify(|status| {
                     status.is_connected = true;
                     status.exchanged_at = Some(now);
                     status.others = others;
-                    status.users_elsewhere = users;
                     status.exchanges += 1;
                     status.rows_out += rows;
                     status.rows_in += rows_in;
@@ -195,9 +193,12 @@ impl<C: Clock> ReplicaActor<C> {
     fn tell_tracker(&mut self) {
         let mut changed: Vec<(Box<str>, Tokens)> = Vec::new();
         self.elsewhere.take_changed(|user, amount| changed.push((user.into(), amount)));
-        if !changed.is_empty() {
-            self.router.tracker().set_elsewhere(changed.iter().map(|(user, amount)| (&**user, *amount)));
+        if changed.is_empty() {
+            return;
         }
+        self.router.tracker().set_elsewhere(changed.iter().map(|(user, amount)| (&**user, *amount)));
+        let users = self.elsewhere.users();
+        self.status.send_modify(|status| status.users_elsewhere = users);
     }
 }
 

@@ -52,7 +52,8 @@ impl RedisServers {
             ConfigError::new("url", "an address", allowed)
         };
         let info: ConnectionInfo = url.into_connection_info().map_err(wrong)?;
-        let mut settings = info.redis_settings().clone();
+        // It tells nobody anything here, and is one thing more that a user may not be allowed.
+        let mut settings = info.redis_settings().clone().set_skip_set_lib_name();
         if let Some(username) = &self.username {
             settings = settings.set_username(username);
         }

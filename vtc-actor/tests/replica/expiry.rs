@@ -30,8 +30,9 @@ fn what_was_charged_elsewhere_leaves_the_window_as_it_does_there() {
         // It leaves here first, and there when the news of it has had its way: nobody is told.
         wait_until("it is over here", || nodes[0].count("alice") == 0.0);
         wait_until("and there", || nodes[1].count("alice") == 0.0);
-        assert_eq!(nodes[1].status().users_elsewhere, 0);
+        wait_until("and forgotten", || nodes[1].status().users_elsewhere == 0);
     }
+    nodes[1].router.tracker().upkeep();
     assert_eq!(nodes[1].router.tracker().account_count(), 0, "nobody has to be remembered");
 }
 

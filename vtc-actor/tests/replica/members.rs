@@ -16,12 +16,11 @@ fn what_a_killed_one_charged_counts_on_and_its_successor_counts_nothing_twice() 
         let traffic = Traffic::start(scope, &stays, 7);
         for generation in 0..4 {
             let node = Node::start(server.url());
-            let node = std::thread::scope(|scope| {
+            charged.push(std::thread::scope(|scope| {
                 let traffic = Traffic::start(scope, &node, generation);
                 pause(Duration::from_millis(600));
-                charged.push(traffic.stop());
-                node
-            });
+                traffic.stop()
+            }));
             // What it had no time to say would be lost with it.
             let said = node.status().exchanges;
             wait_until("it said everything", || node.status().exchanges > said + 2);

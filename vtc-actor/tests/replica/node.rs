@@ -101,6 +101,9 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("a node of the test that failed: {:?}", self.status());
+        }
         drop(self.stop.take());
         // A thread that panicked has failed its test already.
         drop(self.thread.take().map(JoinHandle::join));

@@ -62,10 +62,6 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
-    }
-
     /// At once, as a power cut does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -86,7 +82,7 @@ impl Server {
     /// Asks it for something, over a connection of its own.
     pub fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         let mut command = redis::cmd(words[0]);
-        words[1..].iter().for_each(|word| drop(command.arg(*word)));
+        command.arg(&words[1..]);
         command.query(&mut self.connection()).unwrap()
     }
 
