@@ -62,7 +62,7 @@ fn a_user_of_redis_who_may_do_what_is_documented_and_no_more() {
 
     // A wrong password, or another's keys: alone, and says why.
     let refused = [with(&servers("guess"), &config), with(&servers("secret"), &quick())];
-    for (node, why) in refused.iter().zip(["WRONGPASS", "NOPERM"]) {
+    for (node, why) in refused.iter().zip(["AUTHENTICATION", "NOPERM"]) {
         wait_until(why, || node.status().error.is_some_and(|error| error.to_uppercase().contains(why)));
         assert!(!node.status().is_connected);
     }
