@@ -10,6 +10,7 @@ use crate::tokens::Tokens;
 /// charges, 500 years of them at one in a nanosecond. It saturates all the same: users at the ceiling are then equal
 /// and go in the order of their arrival.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counter(u128);
 
 /// A user's weight: of two users who always want more, one with twice the weight is served twice as much.
