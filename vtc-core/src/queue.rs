@@ -125,12 +125,15 @@ pub mod bounds;
 mod counter;
 mod deadlines;
 pub mod discipline;
+mod exchange;
 mod ledger;
 mod limits;
 mod news;
 mod requests;
 mod running;
+mod sharing;
 mod standing;
+mod turn;
 mod users;
 
 use std::fmt;
@@ -196,6 +199,9 @@ pub struct Head<'a, R> {
     pub prepaid: u64,
     /// The most tokens that may be written, if the request says so.
     pub max_output: Option<u64>,
+    /// Whether somebody who is further behind waits at another replica, so that its place should be left to that one. If
+    /// there is room for it and it is left, [say so](FairQueue::left_room).
+    pub yields: bool,
     /// What it came with.
     pub payload: &'a R,
 }
@@ -299,9 +305,11 @@ impl<R> FairQueue<R> {
         if let Some(deadline) = deadline {
             self.deadlines.insert(deadline, id);
         }
-        // Behind others of its user it changes nothing.
+        // Behind others of its user it changes nothing here.
         if alone {
             self.ledger.changed(user, self.head(user));
+        } else {
+            self.ledger.share(user, 0);
         }
         Ok(id)
     }
@@ -319,7 +327,8 @@ impl<R> FairQueue<R> {
             true => self.predictor.predict(&ask).unwrap_or(0),
             false => 0,
         };
-        let place = fits(&Head { id, input, prepaid, max_output, payload })?;
+        let yields = self.ledger.yields(user);
+        let place = fits(&Head { id, input, prepaid, max_output, yields, payload })?;
         let counter = self.ledger.counter(account);
         let charged = request.weight.charge(self.cost.cost(Usage::new(input, prepaid)));
         let (bytes, deadline) = (request.bytes, request.deadline);
@@ -328,6 +337,9 @@ impl<R> FairQueue<R> {
         let payload = self.requests.start(&mut account.line, id, Running { prepaid, output: 0, charged })?;
         self.left(bytes, deadline);
         self.ledger.start(user, charged, self.head(user));
+        if let Some(sharing) = &mut self.ledger.sharing {
+            sharing.turn.dispatched();
+        }
         Some(Dispatched { id, place, prepaid, counter, payload })
     }
 

@@ -53,6 +53,18 @@ impl Counter {
         Self(self.0.saturating_add(units as u128))
     }
 
+    /// This and so many units more or less, at least zero.
+    #[must_use]
+    pub const fn by(self, units: i128) -> Self {
+        Self(self.0.saturating_add_signed(units))
+    }
+
+    /// How many units this is more than that; negative if it is less.
+    #[must_use]
+    pub const fn above(self, other: Self) -> i128 {
+        self.0.wrapping_sub(other.0).cast_signed()
+    }
+
     /// This and so many units less, at least zero.
     #[must_use]
     pub const fn minus(self, units: u128) -> Self {

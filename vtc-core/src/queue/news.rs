@@ -12,13 +12,17 @@ use super::counter::Counter;
 pub struct QueueNews {
     /// How many times the queue had been exported.
     pub revision: u64,
+    /// Whether this is everything: who is not in it, is not known there.
+    pub whole: bool,
+    /// Whether it knows of no other replica. Its counters are then on a scale of their own, until it has heard of one.
+    pub alone: bool,
     /// The level at which users come in there; `None` before anybody left the order.
     pub level: Option<Counter>,
     /// How many requests it has dispatched.
     pub dispatched: u64,
-    /// The users of whom something has changed; with whole news, all that it knows.
+    /// The users of whom something has changed; if this is everything, all of whom there is anything to say.
     pub users: Vec<UserNews>,
-    /// The users whose rows are to be thrown away.
+    /// The users whose rows are to be thrown away, before those of `users` are read.
     pub forgotten: Vec<Box<str>>,
 }
 
