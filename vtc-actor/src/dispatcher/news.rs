@@ -45,6 +45,8 @@ pub enum Heard {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct News {
+    /// The number of these news: those that come later have a greater one, and what comes after them is not read.
+    pub revision: u64,
     /// Whether this is everything: what is not in it, is not there.
     pub whole: bool,
     /// The pools of which something has changed.
@@ -69,8 +71,6 @@ pub struct PoolNews {
 pub struct PodNews {
     /// The pod's name.
     pub pod: Box<str>,
-    /// How many times the dispatcher had been exported when the row last changed: of two rows the one with more counts.
-    pub revision: u64,
     /// Requests that it runs there. A row of none is as good as no row.
     pub running: u64,
     /// The tokens that they hold.

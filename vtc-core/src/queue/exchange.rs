@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::news::{QueueNews, UserNews};
 use super::sharing::Sharing;
 use super::turn::{MOST_DEALT, PATIENCE, Waiting, turns_elsewhere};
-use super::users::UserIndex;
+use super::users::{Kind, User, UserIndex};
 use crate::predict::UserName;
 
 impl<R> FairQueue<R> {
@@ -81,7 +81,7 @@ impl Ledger {
         sharing.tell(index, revision);
         let account = sharing.account(index);
         let (era, start, charged) = (account.era, account.start, account.own);
-        Some(UserNews { user: name, revision, era, start, charged, held, waiting, present })
+        Some(UserNews { user: name, era, start, charged, held, waiting, present })
     }
 
     fn import(&mut self, heard: &[(&str, Option<&QueueNews>)], limit: usize) {
@@ -132,7 +132,8 @@ impl Ledger {
 
     fn hear(&mut self, from: &str, news: &QueueNews, limit: usize) {
         let QueueNews { revision, level, dispatched, .. } = *news;
-        if self.shared().hear_of(from, revision, level, dispatched) {
+        let Some(has_moved) = self.shared().hear_of(from, revision, level, dispatched) else { return };
+        if has_moved {
             let back = self.shared().waive(from, false);
             back.into_iter().for_each(|user| self.settle_account(user));
         }
@@ -148,10 +149,10 @@ impl Ledger {
             let known = self.users.find_own(name);
             let Some(user) = known.or_else(|| self.users.open_own(name, limit)) else { continue };
             told.insert(user);
-            let counter = self.users[user].counter;
-            if let Some(counter) = self.shared().hear(from, user, row, counter) {
-                self.reckon(user, counter);
-            }
+            let User { counter, .. } = self.users[user];
+            let is_present = self.users[user].is_present();
+            let counter = self.shared().hear(from, user, row, counter, is_present);
+            self.reckon(user, counter);
             self.settle_account(user);
         }
         if news.whole {
@@ -175,8 +176,14 @@ impl Ledger {
         self.fold(index);
         let user = &self.users[index];
         let (counter, is_in_order) = (user.counter, user.tie.is_some());
+        let was_idle = user.noted.is_some_and(|(kind, _)| kind == Kind::Idle);
         self.shared().place(index, counter, is_in_order);
         self.note_anew(index);
+        let account = self.shared().account(index);
+        if was_idle && account.is_present() && account.own != 0 {
+            // Somebody may have forgotten what was charged here. Nobody forgets a user who is present.
+            self.shared().touch(index, 0);
+        }
     }
 
     /// Room was left to others for long enough: those who took none of it do not count until they dispatch again.
@@ -245,5 +252,13 @@ impl Ledger {
             return self.sharing.insert(Box::new(sharing));
         }
         self.sharing.get_or_insert_default()
+    }
+}
+impl<R> FairQueue<R> {
+    /// TEMP
+    pub fn dbg(&self, user: &str) -> String {
+        let Some(i) = self.ledger.users.find_own(UserName::new(user)) else { return "unknown".into() };
+        let s = self.ledger.sharing.as_ref().unwrap();
+        format!("{:?}\n   {:?}", s.account(i), s.rows(i))
     }
 }

@@ -387,7 +387,8 @@ impl Ledger {
             let Some(&(counter, index)) = self.idle.first() else { break };
             let lowest = self.lowest();
             let matters = |lowest| counter > self.floor && !self.discipline.forgets(counter, lowest);
-            if lowest.is_none_or(matters) {
+            let is_fresh = self.sharing.as_ref().is_some_and(|sharing| sharing.is_fresh(index));
+            if is_fresh || lowest.is_none_or(matters) {
                 break;
             }
             self.idle.pop_first();

@@ -1,8 +1,8 @@
 //! What the queues of several replicas tell each other: plain rows of absolute values.
 //!
-//! A row says how things stand and not how they have changed. So a row that comes twice does no harm, one that is lost is
-//! made up for by the next, and of two the one with the greater `revision` counts. Whoever carries rows may keep the last
-//! of each in a table, keyed by user, and throw the others away.
+//! A row says how things stand and not how they have changed. So a row that comes twice does no harm, and one that is lost
+//! is made up for by the next. Whoever carries rows may keep the last of each in a table, keyed by user, and read the whole
+//! table to whoever has missed something.
 
 use super::counter::Counter;
 
@@ -10,7 +10,7 @@ use super::counter::Counter;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct QueueNews {
-    /// How many times the queue had been exported.
+    /// The number of these news: those that come later have a greater one, and what comes after them is not read.
     pub revision: u64,
     /// Whether this is everything: who is not in it, is not known there.
     pub whole: bool,
@@ -35,8 +35,6 @@ pub struct QueueNews {
 pub struct UserNews {
     /// Its name.
     pub user: Box<str>,
-    /// The [revision](QueueNews::revision) of the news in which the row last changed.
-    pub revision: u64,
     /// The era. The latest that anybody knows is in force, and what belongs to another does not count.
     pub era: u64,
     /// The counter at the beginning of the era. If replicas differ, the largest is in force.

@@ -53,6 +53,8 @@ pub(super) struct Account {
     /// Its key among those who wait elsewhere, if it is there.
     away: Option<Counter>,
     is_changed: bool,
+    /// How many exchanges there had been when anything of it last changed, here or elsewhere.
+    changed_at: u64,
     /// Whether others have been told of it.
     pub(super) is_told: bool,
     told: Told,
@@ -85,13 +87,15 @@ pub(super) struct Replica {
 /// A row of another replica.
 #[derive(Clone, Copy, Debug, Default)]
 struct Row {
-    revision: u64,
     era: u64,
     charged: i128,
     held: u128,
     waiting: u32,
     present: bool,
 }
+
+/// An idle user is kept for so many exchanges after anything of it has changed, as more may be on its way.
+const KEPT_FOR: u64 = 8;
 
 // === impl Account ===
 
@@ -153,7 +157,9 @@ impl Sharing {
 
     /// The user was charged here, or something else of it has changed that is told.
     pub(super) fn touch(&mut self, user: UserIndex, charge: i128) {
+        let now = self.revision;
         let account = self.account_mut(user);
+        account.changed_at = now;
         account.own += charge;
         if !account.is_changed {
             account.is_changed = true;
@@ -208,20 +214,25 @@ impl Sharing {
         }
     }
 
-    /// Takes note of a row of another replica. The account follows, and the counter that follows from it is told,
-    /// unless the row is an old one.
-    pub(super) fn hear(&mut self, from: &str, user: UserIndex, news: &UserNews, counter: Counter) -> Option<Counter> {
-        let replica = self.replicas.get_mut(from)?;
+    /// Takes note of a row of another replica. The account follows, and so does the counter, which is returned. It was
+    /// `counter`; `is_present` says whether anything of the user waits or runs here.
+    pub(super) fn hear(
+        &mut self,
+        from: &str,
+        user: UserIndex,
+        news: &UserNews,
+        counter: Counter,
+        is_present: bool,
+    ) -> Counter {
+        let Some(replica) = self.replicas.get_mut(from) else { return counter };
         let before = replica.rows.get(&user).copied().unwrap_or_default();
-        if news.revision < before.revision {
-            return None;
-        }
-        let UserNews { revision, era, start, charged, held, waiting, present, .. } = *news;
-        replica.rows.insert(user, Row { revision, era, charged, held, waiting, present });
+        let UserNews { era, start, charged, held, waiting, present, .. } = *news;
+        replica.rows.insert(user, Row { era, charged, held, waiting, present });
         let counts = !replica.is_waived;
         self.clock = self.clock.max(era);
-        let clock = self.revision;
+        let now = self.revision;
         let account = self.account_mut(user);
+        account.changed_at = now;
         account.held = account.held + held - before.held;
         account.present = account.present + u32::from(present) - u32::from(before.present);
         if counts {
@@ -232,22 +243,28 @@ impl Sharing {
         let counted = if before.era == account.era { before.charged } else { 0 };
         if era > account.era {
             // Whoever began this era had not heard of our last charges: they belong to it.
-            let unheard = account.unheard(clock);
+            let unheard = account.unheard(now);
             let own_start = counter.minus(unheard.unsigned_abs());
             account.begin(era, start.max(own_start), unheard);
-            let is_news = unheard > 0 || own_start > start;
+            // Who is present has a row in the era, with its start: others go by it.
+            let is_news = is_present || unheard > 0 || own_start > start;
             self.account_mut(user).others = self.charged_elsewhere(user, era);
             if is_news {
                 self.touch(user, 0);
             }
         } else if era == account.era {
             account.others += charged - counted;
-            account.start = account.start.max(start);
+            if start > account.start {
+                account.start = start;
+                if is_present {
+                    self.touch(user, 0);
+                }
+            }
         } else {
             account.others -= counted;
         }
         self.turn.served(if before.era == era { charged - before.charged } else { charged });
-        Some(self.account(user).counter())
+        self.account(user).counter()
     }
 
     /// A row of another replica is gone: what was charged stays charged.
@@ -286,18 +303,17 @@ impl Sharing {
         silent.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Takes note of what a replica says of itself. Says whether it has dispatched anything that it had not before.
-    pub(super) fn hear_of(&mut self, from: &str, revision: u64, level: Option<Counter>, dispatched: u64) -> bool {
+    /// Takes note of what a replica says of itself, unless that is old: then nothing else of it is to be read. Says whether it
+    /// has dispatched anything that it had not before.
+    pub(super) fn hear_of(&mut self, from: &str, revision: u64, level: Option<Counter>, dispatched: u64) -> Option<bool> {
         if !self.replicas.contains_key(from) {
             self.replicas.insert(from.into(), Replica { dispatched, ..Replica::default() });
         }
-        let Some(replica) = self.replicas.get_mut(from).filter(|replica| replica.revision <= revision) else {
-            return false;
-        };
+        let replica = self.replicas.get_mut(from).filter(|replica| replica.revision <= revision)?;
         let has_moved = replica.dispatched != dispatched;
         (replica.revision, replica.level, replica.dispatched) = (revision, level, dispatched);
         replica.has_answered |= has_moved;
-        has_moved
+        Some(has_moved)
     }
 
     /// Whether who waits at that replica counts, from now on. Returns those for whom that makes a difference.
@@ -341,6 +357,11 @@ impl Sharing {
         self.turn.served(served);
     }
 
+    /// Whether more may be on its way of this user.
+    pub(super) fn is_fresh(&self, user: UserIndex) -> bool {
+        self.revision < self.account(user).changed_at + KEPT_FOR
+    }
+
     /// The user is forgotten here.
     pub(super) fn forget(&mut self, user: UserIndex, name: Option<&str>, counter: Counter) {
         self.highest_forgotten = self.highest_forgotten.max(counter);
@@ -376,4 +397,8 @@ impl Sharing {
         let rows = self.replicas.values().filter_map(|replica| replica.rows.get(&user));
         rows.filter(|row| row.era == era).map(|row| row.charged).sum()
     }
+}
+
+impl Sharing {
+    pub(super) fn rows(&self, u: UserIndex) -> String { format!("{:?}", self.replicas.iter().map(|(n, r)| (n, r.rows.get(&u))).collect::<Vec<_>>()) }
 }
