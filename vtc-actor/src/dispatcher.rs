@@ -71,6 +71,8 @@ mod alarm;
 mod capacity;
 mod config;
 mod drain_rate;
+mod elsewhere;
+mod exchange;
 mod fairness;
 mod fleet;
 mod handle;
@@ -103,6 +105,7 @@ pub use self::refusal::Refusal;
 pub use self::snapshot::{DispatcherSnapshot, Outcomes, PodStanding, PoolSnapshot, UserStanding};
 
 use self::alarm::Alarm;
+use self::exchange::Exchange;
 use self::fleet::Fleet;
 use self::pool::Pool;
 
@@ -123,6 +126,7 @@ pub struct DispatcherActor<C: Clock = CoarseClock> {
     /// How many turns the pools have had.
     turns: u64,
     alarm: Option<Alarm>,
+    exchange: Exchange,
 }
 
 // === impl DispatcherActor ===
@@ -145,6 +149,7 @@ impl<C: Clock> DispatcherActor<C> {
             fleet: Fleet::default(),
             turns: 0,
             alarm: None,
+            exchange: Exchange::default(),
         })
     }
 
@@ -184,6 +189,7 @@ impl<C: Clock> DispatcherActor<C> {
             && let Some(pool) = self.pools.remove(&pool)
         {
             self.by_name.remove(&pool.name);
+            self.exchange.forgot(&pool.name);
         }
     }
 }

@@ -26,9 +26,12 @@ pub struct Export {
 /// What was heard from others: once in each exchange, in the order in which it was said, also if it is nothing. Nothing of
 /// what this replica said itself.
 ///
-/// O(rows), and for the places that are free O(places log users).
+/// The answer names the replicas whose next news have to be whole, as something is missing. News of a replica that is not
+/// known, or not any more, are read only if they are.
+///
+/// O(rows log users), and for the places that are free O(places log users).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Vec<Arc<str>>")]
 pub struct Import(pub Vec<(Arc<str>, Heard)>);
 
 /// What was heard of another replica.
@@ -37,7 +40,7 @@ pub enum Heard {
     /// What it says.
     News(News),
     /// It is no more, or has not been heard of for so long that it counts as gone. What it was running is no longer held
-    /// against its pods; what it has charged stays charged. If it is there after all, its next news must be whole.
+    /// against its pods; what it has charged stays charged. If it is there after all, it is known again by its next whole news.
     Gone,
 }
 

@@ -40,8 +40,9 @@ pub(super) struct Waiting<'a> {
     pub(super) is_first: bool,
 }
 
-/// For so many exchanges room is left to others.
-pub(super) const PATIENCE: u32 = 2;
+/// For so many exchanges room is left to others: one until they are told of it, one until they look, and as many until it is
+/// heard that they took it.
+pub(super) const PATIENCE: u32 = 4;
 /// The pace of an exchange counts half after some 44 more.
 const FADING: u128 = 64;
 /// A request counts an eighth in the average of costs.

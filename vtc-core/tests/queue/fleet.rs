@@ -1,7 +1,7 @@
 //! Several queues in one process, the pods they share, and an exchange that delays, loses, repeats and cuts. Time is
 //! scripted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use vtc_core::queue::discipline::{self, DisciplineOptions};
 use vtc_core::queue::{QueueLimits, QueueNews, RequestId, UserNews, Weight};
@@ -76,8 +76,12 @@ pub struct Fleet {
     pub idle: u64,
     /// Places, over all steps in which somebody waited.
     pub offered: u64,
-    /// The most slack that a replica had.
-    pub slack: u128,
+    /// What was served to all, in each step of the last interval.
+    recent: VecDeque<u64>,
+    /// The most that was served to all in one interval.
+    pub rate: u64,
+    /// Whether replicas leave room to others as they should.
+    pub is_polite: bool,
 }
 
 /// So many letters in a row are lost at most.
@@ -117,7 +121,9 @@ impl Fleet {
             excess: 0,
             idle: 0,
             offered: 0,
-            slack: 0,
+            recent: VecDeque::new(),
+            rate: 0,
+            is_polite: true,
         }
     }
 
@@ -149,17 +155,25 @@ impl Fleet {
         self.replicas[replica].is_dead = true;
     }
 
-    /// The others are told that it is gone.
-    pub fn bury(&mut self, replica: usize) {
-        self.letters.retain(|letter| letter.from != replica);
-        for other in 0..self.replicas.len() {
-            self.replicas[other].queue.import([(&*name_of(replica), None)]);
-            self.replicas[other].elsewhere[replica] = vec![0; self.places.len()];
+    /// A replica is told that another is gone.
+    pub fn lose(&mut self, replica: usize, gone: usize) {
+        self.letters.retain(|letter| (letter.from, letter.to) != (gone, replica));
+        self.replicas[replica].queue.import([(&*name_of(gone), None)]);
+        self.replicas[replica].elsewhere[gone] = vec![0; self.places.len()];
+        self.gaps.insert((gone, replica));
+    }
+
+    /// Nothing passes between these two, and each counts the other as gone.
+    pub fn part(&mut self, one: usize, other: usize) {
+        for (from, to) in [(one, other), (other, one)] {
+            self.cuts.insert((from, to));
+            self.lose(to, from);
         }
     }
 
     /// One step: exchanges, dispatches, and a token for each that runs.
     pub fn step(&mut self, mut fate: impl FnMut() -> Fate) {
+        let before: u64 = self.served.iter().sum();
         for replica in 0..self.replicas.len() {
             // Each at a time of its own.
             let phase = replica as u64 * self.interval / self.replicas.len() as u64;
@@ -171,6 +185,11 @@ impl Fleet {
         self.watch();
         self.write();
         self.step += 1;
+        self.recent.push_back(self.served.iter().sum::<u64>() - before);
+        if self.recent.len() as u64 > self.interval {
+            self.recent.pop_front();
+        }
+        self.rate = self.rate.max(self.recent.iter().sum());
     }
 
     /// One replica tells its news, and reads what has come.
@@ -216,7 +235,12 @@ impl Fleet {
         }
         let free = (0..self.places.len()).map(|pod| self.free(replica, pod)).sum::<u64>();
         self.replicas[replica].queue.deal(&name_of(replica), Some(usize::try_from(free).unwrap()));
-        self.slack = self.slack.max(self.replicas[replica].queue.slack().units());
+    }
+
+    /// Whether somebody waits at that replica, and a place is free as far as it knows.
+    pub fn is_idle(&self, replica: usize) -> bool {
+        let has_place = (0..self.places.len()).any(|pod| self.free(replica, pod) > 0);
+        has_place && self.replicas[replica].queue.waiting() > 0
     }
 
     /// Places that are free there, as that replica sees it.
@@ -240,8 +264,9 @@ impl Fleet {
             let mut is_left = false;
             let queue = &mut self.replicas[replica].queue;
             let went = queue.pop(|head| {
-                is_left = head.yields && pod.is_some();
-                pod.filter(|_| !head.yields)
+                let yields = head.yields && self.is_polite;
+                is_left = yields && pod.is_some();
+                pod.filter(|_| !yields)
             });
             if is_left {
                 queue.left_room();
