@@ -70,7 +70,11 @@ mod tests {
     use super::*;
 
     fn news(revision: u64, whole: bool, pods: &[(&str, u64)]) -> News {
-        let row = |(pod, running): &(&str, u64)| PodNews { pod: (*pod).into(), running: *running, tokens: running * 10 };
+        let row = |(pod, running): &(&str, u64)| PodNews {
+            pod: (*pod).into(),
+            running: *running,
+            tokens: running * 10,
+        };
         News { revision, whole, pools: Vec::new(), pods: pods.iter().map(row).collect() }
     }
 

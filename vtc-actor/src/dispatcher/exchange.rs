@@ -50,7 +50,8 @@ impl<C: Clock> Handler<Export> for DispatcherActor<C> {
         let revision = self.exchange.revision;
         let forgotten = std::mem::take(&mut self.exchange.forgotten).into_iter();
         let forgotten = forgotten.filter(|pool| !self.by_name.contains_key(pool));
-        let mut pools: Vec<_> = forgotten.map(|pool| PoolNews { pool: (&*pool).into(), queue: None }).collect();
+        let mut pools: Vec<_> =
+            forgotten.map(|pool| PoolNews { pool: (&*pool).into(), queue: None }).collect();
         for pool in self.pools.values_mut() {
             pool.read_meters(now, self.config.meter_age, &mut self.fleet);
             pools.extend(pool.news(revision, whole));
@@ -116,7 +117,8 @@ impl<C: Clock> Pool<C> {
     fn news(&mut self, revision: u64, whole: bool) -> Option<PoolNews> {
         let queue = QueueNews { revision, ..self.queue.export(whole) };
         let told = (queue.alone, queue.level, queue.dispatched);
-        let is_news = whole || self.told != Some(told) || !queue.users.is_empty() || !queue.forgotten.is_empty();
+        let is_news =
+            whole || self.told != Some(told) || !queue.users.is_empty() || !queue.forgotten.is_empty();
         self.told = Some(told);
         is_news.then(|| PoolNews { pool: (&*self.name).into(), queue: Some(queue) })
     }

@@ -113,7 +113,11 @@ impl Fleet {
 
     /// What is to be told of the pods: what has changed since the last time, or with `whole` everything. O(pods).
     pub(super) fn news(&mut self, whole: bool) -> Vec<PodNews> {
-        let row = |pod: &str, held: Held| PodNews { pod: pod.into(), running: held.running as u64, tokens: held.tokens };
+        let row = |pod: &str, held: Held| PodNews {
+            pod: pod.into(),
+            running: held.running as u64,
+            tokens: held.tokens,
+        };
         let left = std::mem::take(&mut self.left).into_iter();
         let left = left.filter(|pod| !self.by_name.contains_key(pod));
         let mut news: Vec<_> = left.map(|pod| row(&pod, Held::default())).collect();

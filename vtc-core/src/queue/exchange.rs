@@ -254,11 +254,3 @@ impl Ledger {
         self.sharing.get_or_insert_default()
     }
 }
-impl<R> FairQueue<R> {
-    /// TEMP
-    pub fn dbg(&self, user: &str) -> String {
-        let Some(i) = self.ledger.users.find_own(UserName::new(user)) else { return "unknown".into() };
-        let s = self.ledger.sharing.as_ref().unwrap();
-        format!("{:?}\n   {:?}", s.account(i), s.rows(i))
-    }
-}

@@ -325,7 +325,8 @@ impl Ledger {
 
     /// What the user is, here and elsewhere.
     fn kind(&self, index: UserIndex) -> Kind {
-        let is_elsewhere = || self.sharing.as_ref().is_some_and(|sharing| sharing.account(index).is_present());
+        let is_elsewhere =
+            || self.sharing.as_ref().is_some_and(|sharing| sharing.account(index).is_present());
         if self.users[index].is_present() || is_elsewhere() { Kind::Active } else { Kind::Idle }
     }
 

@@ -189,7 +189,8 @@ impl Sharing {
     pub(super) fn waiting(&self, user: UserIndex) -> (u64, Option<&str>) {
         let waiting = self.account(user).waiting;
         let has = |replica: &Replica| replica.rows.get(&user).is_some_and(|row| row.waiting > 0);
-        let first = self.replicas.iter().find(|(_, replica)| waiting > 0 && !replica.is_waived && has(replica));
+        let first =
+            self.replicas.iter().find(|(_, replica)| waiting > 0 && !replica.is_waived && has(replica));
         (waiting, first.map(|(name, _)| &**name))
     }
 
@@ -305,7 +306,13 @@ impl Sharing {
 
     /// Takes note of what a replica says of itself, unless that is old: then nothing else of it is to be read. Says whether it
     /// has dispatched anything that it had not before.
-    pub(super) fn hear_of(&mut self, from: &str, revision: u64, level: Option<Counter>, dispatched: u64) -> Option<bool> {
+    pub(super) fn hear_of(
+        &mut self,
+        from: &str,
+        revision: u64,
+        level: Option<Counter>,
+        dispatched: u64,
+    ) -> Option<bool> {
         if !self.replicas.contains_key(from) {
             self.replicas.insert(from.into(), Replica { dispatched, ..Replica::default() });
         }
@@ -318,11 +325,13 @@ impl Sharing {
 
     /// Whether who waits at that replica counts, from now on. Returns those for whom that makes a difference.
     pub(super) fn waive(&mut self, from: &str, is_waived: bool) -> Vec<UserIndex> {
-        let Some(replica) = self.replicas.get_mut(from).filter(|replica| replica.is_waived != is_waived) else {
+        let Some(replica) = self.replicas.get_mut(from).filter(|replica| replica.is_waived != is_waived)
+        else {
             return Vec::new();
         };
         replica.is_waived = is_waived;
-        let waiting: Vec<_> = replica.rows.iter().map(|(user, row)| (*user, u64::from(row.waiting))).collect();
+        let waiting: Vec<_> =
+            replica.rows.iter().map(|(user, row)| (*user, u64::from(row.waiting))).collect();
         let mut users = Vec::new();
         for (user, waiting) in waiting.into_iter().filter(|(_, waiting)| *waiting > 0) {
             let account = self.account_mut(user);
@@ -336,7 +345,11 @@ impl Sharing {
 
     /// The users of whom something is to be told since the last time; with `all`, those of the `known` of whom there is
     /// anything to be told.
-    pub(super) fn take_changed(&mut self, all: bool, known: impl Iterator<Item = UserIndex>) -> Vec<UserIndex> {
+    pub(super) fn take_changed(
+        &mut self,
+        all: bool,
+        known: impl Iterator<Item = UserIndex>,
+    ) -> Vec<UserIndex> {
         let mut changed = std::mem::take(&mut self.changed);
         changed.retain(|user| std::mem::take(&mut self.account_mut(*user).is_changed));
         if all {
@@ -397,8 +410,4 @@ impl Sharing {
         let rows = self.replicas.values().filter_map(|replica| replica.rows.get(&user));
         rows.filter(|row| row.era == era).map(|row| row.charged).sum()
     }
-}
-
-impl Sharing {
-    pub(super) fn rows(&self, u: UserIndex) -> String { format!("{:?}", self.replicas.iter().map(|(n, r)| (n, r.rows.get(&u))).collect::<Vec<_>>()) }
 }

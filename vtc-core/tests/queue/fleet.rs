@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use vtc_core::predict::AsAllowed;
 use vtc_core::queue::discipline::{self, DisciplineOptions};
 use vtc_core::queue::{QueueLimits, QueueNews, RequestId, UserNews, Weight};
-use vtc_core::predict::AsAllowed;
 use vtc_core::{Arrival, FairQueue, Usage};
 
 use crate::model::Job;
@@ -214,7 +214,8 @@ impl Fleet {
             }
             let news = if self.gaps.remove(&(replica, to)) { everything.clone() } else { news.clone() };
             // In the order in which they were sent.
-            let is_before = |letter: &&Letter| (letter.from, letter.to) == (replica, to) && !letter.is_repeated;
+            let is_before =
+                |letter: &&Letter| (letter.from, letter.to) == (replica, to) && !letter.is_repeated;
             let last = self.letters.iter().filter(is_before);
             let due = last.map(|letter| letter.due).max().unwrap_or(0).max(self.step + delay);
             let letter = Letter { due, from: replica, to, news, held: held.clone(), is_repeated: false };
@@ -281,7 +282,8 @@ impl Fleet {
     fn watch(&mut self) {
         let mut held = vec![0; self.places.len()];
         self.runs.iter().for_each(|runs| held[runs.pod] += 1);
-        let excess = held.iter().zip(&self.places).map(|(held, places): (&u64, &u64)| held.saturating_sub(*places));
+        let excess =
+            held.iter().zip(&self.places).map(|(held, places): (&u64, &u64)| held.saturating_sub(*places));
         self.excess = self.excess.max(excess.max().unwrap_or(0));
         let is_alive = |replica: &&Replica| !replica.is_dead;
         if self.replicas.iter().filter(is_alive).any(|replica| replica.queue.waiting() > 0) {

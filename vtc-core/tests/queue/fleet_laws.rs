@@ -21,7 +21,13 @@ struct Crowd {
 
 impl Crowd {
     fn new(weights: &[u32], homes: &[&[usize]], output: u64) -> Self {
-        let job = |(user, weight): (usize, &u32)| Job { user, weight: *weight, input: 8, output, predicted: output };
+        let job = |(user, weight): (usize, &u32)| Job {
+            user,
+            weight: *weight,
+            input: 8,
+            output,
+            predicted: output,
+        };
         let jobs = weights.iter().enumerate().map(job).collect();
         Self { jobs, homes: homes.iter().map(|homes| homes.to_vec()).collect(), random: 1 }
     }
@@ -73,8 +79,11 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
-    (0..15u64, 0..5u8, prop::option::of(1..30u64))
-        .prop_map(|(delay, lost, again)| Fate { delay, is_lost: lost == 0, again })
+    (0..15u64, 0..5u8, prop::option::of(1..30u64)).prop_map(|(delay, lost, again)| Fate {
+        delay,
+        is_lost: lost == 0,
+        again,
+    })
 }
 
 /// Exchanges in which everything is heard, until nothing is left to say.
@@ -109,7 +118,7 @@ proptest! {
             let present = (0..REPLICAS).any(|replica| fleet.is_present(replica, user));
             let counters: Vec<_> = (0..REPLICAS).filter_map(|replica| fleet.counter(replica, user)).collect();
             let is_one = counters.windows(2).all(|pair| pair[0] == pair[1]);
-            prop_assert!(is_one || !present, "user {user}: {counters:?} {:#?}", (0..REPLICAS).map(|r| fleet.replicas[r].queue.dbg(&crate::fleet::name(user))).collect::<Vec<_>>());
+            prop_assert!(is_one || !present, "user {user}: {counters:?}");
             // Without a lift, it is all that was ever charged.
             if discipline == "lcf" && let Some(counter) = counters.first() {
                 prop_assert_eq!(*counter, u128::from(fleet.served[user]));
@@ -157,10 +166,8 @@ struct Case {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let user = (
-        prop::sample::select(&[1000u32, 2000, 4000]),
-        prop::sample::subsequence(vec![0usize, 1, 2], 1..=3),
-    );
+    let user =
+        (prop::sample::select(&[1000u32, 2000, 4000]), prop::sample::subsequence(vec![0usize, 1, 2], 1..=3));
     let users = prop::collection::vec(user, 2..6);
     let places = prop::collection::vec(1..8u64, 1..4);
     let delays = prop::collection::vec(0..100u64, 1..40);
@@ -235,8 +242,9 @@ fn room_that_a_dead_replica_does_not_take_is_taken() {
     }
     let longest = idle.iter().max().unwrap();
     assert!((1..=5 * interval).contains(longest), "room was left for {longest} steps");
-    let last = idle.iter().rposition(|waited| *waited > 0).unwrap() as u64;
-    assert!(last <= 300, "and once only: still {last} steps after");
+    // What ends in a step leaves a place until the next.
+    let last = idle.iter().rposition(|waited| *waited > 3).unwrap() as u64;
+    assert!(last <= 12 * interval, "and not again and again: still {last} steps after");
     // What it ran is held against the pod until it is gone.
     fleet.lose(0, 1);
     crowd.run(&mut fleet, interval, || Fate::after(3));
