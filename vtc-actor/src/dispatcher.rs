@@ -71,11 +71,14 @@ mod alarm;
 mod capacity;
 mod config;
 mod drain_rate;
+mod elsewhere;
+mod exchange;
 mod fairness;
 mod fleet;
 mod handle;
 mod handlers;
 mod messages;
+mod news;
 mod permit;
 mod placing;
 mod pool;
@@ -96,11 +99,13 @@ pub use self::config::{DispatcherConfig, MakeCost, MakePredictor};
 pub use self::fleet::PoolPod;
 pub use self::handle::DispatcherHandle;
 pub use self::messages::{Acquire, ForgetPool, GetQueues, ReportPod, SetLimits, SetPool};
+pub use self::news::{Export, Heard, Import, News, PodNews, PoolNews};
 pub use self::permit::{Grant, NoOtherPod, Permit};
 pub use self::refusal::Refusal;
 pub use self::snapshot::{DispatcherSnapshot, Outcomes, PodStanding, PoolSnapshot, UserStanding};
 
 use self::alarm::Alarm;
+use self::exchange::Exchange;
 use self::fleet::Fleet;
 use self::pool::Pool;
 
@@ -121,6 +126,7 @@ pub struct DispatcherActor<C: Clock = CoarseClock> {
     /// How many turns the pools have had.
     turns: u64,
     alarm: Option<Alarm>,
+    exchange: Exchange,
 }
 
 // === impl DispatcherActor ===
@@ -143,6 +149,7 @@ impl<C: Clock> DispatcherActor<C> {
             fleet: Fleet::default(),
             turns: 0,
             alarm: None,
+            exchange: Exchange::default(),
         })
     }
 
@@ -182,6 +189,7 @@ impl<C: Clock> DispatcherActor<C> {
             && let Some(pool) = self.pools.remove(&pool)
         {
             self.by_name.remove(&pool.name);
+            self.exchange.forgot(&pool.name);
         }
     }
 }

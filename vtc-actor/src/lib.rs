@@ -100,6 +100,8 @@ pub mod dispatcher;
 mod error;
 mod handle;
 mod messages;
+#[cfg(feature = "redis")]
+pub mod replica;
 mod tracker_actor;
 
 pub use vtc_core;
@@ -110,4 +112,6 @@ pub use self::dispatcher::{
 pub use self::error::{HandleError, RouteRefusal};
 pub use self::handle::{Answer, HandleConfig, TrackerHandle};
 pub use self::messages::{Batch, GetExtremes, GetTokenCount, Request, Route, SetPods, Update};
+#[cfg(feature = "redis")]
+pub use self::replica::{RedisServers, ReplicaActor, ReplicaConfig, ReplicaHandle, ReplicaStatus};
 pub use self::tracker_actor::TrackerActor;

@@ -141,7 +141,7 @@ pub use self::setting::ConfigError;
 pub use self::ticket::Ticket;
 pub use self::tokens::{InvalidTokens, TokenWeights, Tokens};
 pub use self::tracker::{
-    EmptyUser, SlidingWindowTracker, TokenTracker, TrackerBuilder, UpdateError, UserHandle,
+    Charged, EmptyUser, SlidingWindowTracker, TokenTracker, TrackerBuilder, UpdateError, UserHandle,
 };
 
 /// The README's example compiles and runs.

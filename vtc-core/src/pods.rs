@@ -1,4 +1,4 @@
-//! The pods: an immutable table, ordered by name, and how many requests each is running.
+//! The pods: an immutable table, ordered by name, and how many requests each is running, here and elsewhere.
 
 use std::fmt;
 
@@ -13,7 +13,16 @@ use crate::sync::{Arc, AtomicU64, Mutex, Ordering, Publisher, Snapshot, snapshot
 pub struct Pod {
     name: Box<str>,
     /// On a cache line of its own: pods are counted from all threads.
-    in_flight: CachePadded<AtomicU64>,
+    in_flight: CachePadded<InFlight>,
+}
+
+/// Requests in flight to a pod.
+#[derive(Debug)]
+struct InFlight {
+    /// How many tickets hold a place on it.
+    here: AtomicU64,
+    /// How many there are by other replicas, as far as is known: set by whoever exchanges news with them.
+    elsewhere: AtomicU64,
 }
 
 /// The pods of one moment, ordered by name. The order is part of the contract: a user's position means
@@ -34,7 +43,8 @@ impl Pod {
     /// A pod of that name with nothing in flight.
     #[must_use]
     pub fn new(name: &str) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), in_flight: CachePadded::new(AtomicU64::new(0)) })
+        let in_flight = InFlight { here: AtomicU64::new(0), elsewhere: AtomicU64::new(0) };
+        Arc::new(Self { name: name.into(), in_flight: CachePadded::new(in_flight) })
     }
 
     /// Its name, unique in a table.
@@ -43,23 +53,37 @@ impl Pod {
         &self.name
     }
 
-    /// How many tickets hold a place on it now.
+    /// How many requests are in flight to it: one for each ticket that holds a place on it now, and those
+    /// [elsewhere](Pod::elsewhere). What policies look at.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        // Relaxed: a statistic; no data is published through it.
-        self.in_flight.load(Ordering::Relaxed)
+        // Relaxed: a statistic; no data is published through it. The two need not be of one moment.
+        self.in_flight.here.load(Ordering::Relaxed).saturating_add(self.elsewhere())
+    }
+
+    /// How many of the requests in flight to it are other replicas', as was last [set](Pod::set_elsewhere); 0 before.
+    #[must_use]
+    pub fn elsewhere(&self) -> u64 {
+        // Relaxed: as above.
+        self.in_flight.elsewhere.load(Ordering::Relaxed)
+    }
+
+    /// Says how many requests other replicas have in flight to it.
+    pub fn set_elsewhere(&self, requests: u64) {
+        // Relaxed: as above.
+        self.in_flight.elsewhere.store(requests, Ordering::Relaxed);
     }
 
     /// Takes a place. Whoever does must [`leave`](Pod::leave) once: the ticket.
     pub(crate) fn enter(&self) {
         // Relaxed: as above.
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.here.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn leave(&self) {
         // Relaxed: as above. Never below zero: a ticket leaves after it entered, and the thread on which it
         // ends got it by something that orders the two.
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.here.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

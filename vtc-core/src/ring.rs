@@ -224,6 +224,19 @@ impl<'a> Ring<'a> {
         }
     }
 
+    /// What a bucket holds; nothing if it has not begun or is gone. By a read-modify-write, for the same reason as in
+    /// [`watch`](Self::watch): whoever changes the bucket after this read sees whatever its reader did before.
+    pub(crate) fn held(&self, bucket: u64) -> Tokens {
+        let Place { word, lap, .. } = self.place(bucket);
+        // Relaxed and AcqRel: as in `watch`.
+        let mut seen = word.load(Ordering::Relaxed);
+        while let Err(now_there) = word.compare_exchange_weak(seen, seen, Ordering::AcqRel, Ordering::Relaxed)
+        {
+            seen = now_there;
+        }
+        Tokens::from_units(Word::from_raw(seen).held_in(lap))
+    }
+
     /// Reclaims every bucket that has expired by `now`.
     pub(crate) fn sweep(&self, now: u64) {
         let len = self.buckets.len() as u64;

@@ -20,7 +20,7 @@ mod inner {
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-    use loom::sync::MutexGuard;
+    pub(crate) use loom::sync::MutexGuard;
 
     /// A mutex without poisoning: what it guards is valid between any two statements.
     #[derive(Debug)]
@@ -47,7 +47,9 @@ mod inner {
     pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-    use std::sync::{MutexGuard, PoisonError, TryLockError};
+    pub(crate) use std::sync::MutexGuard;
+
+    use std::sync::{PoisonError, TryLockError};
 
     /// A mutex without poisoning: what it guards is valid between any two statements.
     #[derive(Debug)]

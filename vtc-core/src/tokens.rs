@@ -74,13 +74,15 @@ impl Tokens {
         self.0 == 0
     }
 
-    /// The amount in units of a thousandth.
-    pub(crate) const fn units(self) -> u64 {
+    /// The amount in units of a thousandth: for whoever writes it down to be read by another process.
+    #[must_use]
+    pub const fn units(self) -> u64 {
         self.0
     }
 
     /// An amount of so many thousandths; at most [`Tokens::MAX`].
-    pub(crate) const fn from_units(units: u64) -> Self {
+    #[must_use]
+    pub const fn from_units(units: u64) -> Self {
         if units > Self::MAX.0 { Self::MAX } else { Self(units) }
     }
 

@@ -4,14 +4,18 @@ mod account;
 mod builder;
 mod calendar;
 mod census;
+mod export;
+mod guests;
 mod leavers;
 mod seat;
 mod sliding_window;
+mod unexported;
 mod upkeep;
 
 pub(crate) use self::account::Account;
 pub use self::account::UserHandle;
 pub use self::builder::TrackerBuilder;
+pub use self::export::Charged;
 pub use self::sliding_window::SlidingWindowTracker;
 use crate::tokens::InvalidTokens;
 

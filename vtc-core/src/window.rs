@@ -45,6 +45,11 @@ impl Window {
         at.as_nanos() / self.width
     }
 
+    /// When what lies in that bucket leaves the window.
+    pub(crate) fn end_of(&self, bucket: u64) -> Tick {
+        Tick::from_nanos(bucket.saturating_add(self.buckets()).saturating_mul(self.width.get()))
+    }
+
     /// The lap of a ring of these buckets that a bucket belongs to, and its place in the ring.
     #[inline]
     pub(crate) fn place_of(&self, bucket: u64) -> (u64, usize) {

@@ -33,6 +33,18 @@ pub(super) struct Held {
     pub(super) tokens: u64,
 }
 
+// === impl Held ===
+
+impl Held {
+    /// This and that.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            running: self.running.saturating_add(other.running),
+            tokens: self.tokens.saturating_add(other.tokens),
+        }
+    }
+}
+
 // === impl Capacity ===
 
 impl Capacity {
@@ -59,6 +71,19 @@ impl Capacity {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How many more requests a pod takes that runs `held` and says `report`; `None`: any number, or nobody knows. Where
+    /// tokens are what is limited, requests like those that run there.
+    pub(super) fn places(&self, held: Held, report: PodReport) -> Option<usize> {
+        if exceeds(report.waiting, self.max_waiting) || exceeds(report.kv_usage, self.max_kv_usage) {
+            return Some(0);
+        }
+        let by_running = self.max_running.map(|most| most.saturating_sub(held.running));
+        let each = (held.tokens as usize).checked_div(held.running).map(|each| each.max(1));
+        let left = self.max_tokens.map(|most| most.saturating_sub(held.tokens) as usize);
+        let by_tokens = left.zip(each).map(|(left, each)| left / each);
+        by_running.into_iter().chain(by_tokens).min()
     }
 
     /// Whether a pod that runs `held` and says `report` takes a request of so many tokens.
@@ -100,6 +125,20 @@ mod tests {
         assert!(!capacity.admits(held(1, 60), SILENT, u64::MAX));
         assert!(!capacity.admits(held(2, 0), SILENT, 0));
         assert!(capacity.admits(held(0, 0), SILENT, 101), "alone, or it would never go");
+    }
+
+    #[test]
+    fn places_are_what_is_left_of_requests_and_of_tokens() {
+        let silent = |capacity: Capacity, held| capacity.places(held, SILENT);
+        assert_eq!(silent(Capacity::default(), held(9, 900)), None);
+        assert_eq!(silent(Capacity::of_requests(10), held(9, 900)), Some(1));
+        assert_eq!(silent(Capacity::of_requests(10), held(12, 900)), Some(0));
+        let both = Capacity { max_tokens: Some(1000), ..Capacity::of_requests(10) };
+        assert_eq!(silent(both, held(3, 600)), Some(2), "of 200 each");
+        assert_eq!(silent(both, held(1, 1200)), Some(0));
+        assert_eq!(silent(both, held(0, 0)), Some(10), "of whatever size");
+        let full = PodReport { waiting: Some(1), kv_usage: None };
+        assert_eq!(Capacity { max_waiting: Some(0), ..both }.places(held(0, 0), full), Some(0));
     }
 
     #[test]

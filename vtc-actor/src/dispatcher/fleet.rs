@@ -7,6 +7,8 @@ use slab::Slab;
 use vtc_core::Pod;
 
 use super::capacity::{Capacity, Held, PodReport};
+use super::elsewhere::Elsewhere;
+use super::news::{News, PodNews};
 use super::snapshot::PodStanding;
 
 /// Where a pod's seat is. Good while a pool lists the pod, and while anything runs on it.
@@ -25,6 +27,9 @@ pub struct PoolPod {
 pub(super) struct Fleet {
     seats: Slab<Seat>,
     by_name: HashMap<Box<str>, SeatKey>,
+    elsewhere: Elsewhere,
+    /// Pods that have left, of which others were told that something runs there.
+    left: Vec<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -32,6 +37,10 @@ struct Seat {
     pod: Arc<Pod>,
     capacity: Capacity,
     held: Held,
+    /// What other replicas run there, as far as they have told.
+    elsewhere: Held,
+    /// What they were told of what runs there.
+    told: Held,
     report: PodReport,
     /// A request had to leave it. It gets nothing new until a pool lists it again.
     suspect: bool,
@@ -57,14 +66,16 @@ impl Fleet {
         let PoolPod { pod, capacity } = listed;
         let key = self.by_name.get(pod.name()).copied().unwrap_or_else(|| {
             let (held, report, pools) = (Held::default(), PodReport::default(), Vec::new());
-            let seat =
-                Seat { pod: Arc::clone(pod), capacity: *capacity, held, report, suspect: false, pools };
+            let (elsewhere, told, suspect) = (self.elsewhere.on(pod.name()), held, false);
+            let (pod, capacity) = (Arc::clone(pod), *capacity);
+            let seat = Seat { pod, capacity, held, elsewhere, told, report, suspect, pools };
             let key = self.seats.insert(seat);
-            self.by_name.insert(pod.name().into(), key);
+            self.by_name.insert(listed.pod.name().into(), key);
             key
         });
         if let Some(seat) = self.seats.get_mut(key) {
             seat.pod = Arc::clone(pod);
+            seat.pod.set_elsewhere(seat.elsewhere.running as u64);
             seat.capacity = *capacity;
             seat.suspect = false;
             seat.pools.push(pool);
@@ -88,8 +99,68 @@ impl Fleet {
 
     /// Whether a request of so many tokens has room there.
     pub(super) fn has_room(&self, key: SeatKey, tokens: u64) -> bool {
-        let has_room = |seat: &Seat| !seat.suspect && seat.capacity.admits(seat.held, seat.report, tokens);
+        let has_room = |seat: &Seat| !seat.suspect && seat.capacity.admits(seat.all(), seat.report, tokens);
         self.seats.get(key).is_some_and(has_room)
+    }
+
+    /// How many more requests it takes; `None`: any number, or nobody knows.
+    pub(super) fn places(&self, key: SeatKey) -> Option<usize> {
+        match self.seats.get(key) {
+            Some(seat) if !seat.suspect => seat.capacity.places(seat.all(), seat.report),
+            _ => Some(0),
+        }
+    }
+
+    /// What is to be told of the pods: what has changed since the last time, or with `whole` everything. O(pods).
+    pub(super) fn news(&mut self, whole: bool) -> Vec<PodNews> {
+        let row = |pod: &str, held: Held| PodNews {
+            pod: pod.into(),
+            running: held.running as u64,
+            tokens: held.tokens,
+        };
+        let left = std::mem::take(&mut self.left).into_iter();
+        let left = left.filter(|pod| !self.by_name.contains_key(pod));
+        let mut news: Vec<_> = left.map(|pod| row(&pod, Held::default())).collect();
+        for (_, seat) in &mut self.seats {
+            if seat.held != seat.told || (whole && seat.held.running > 0) {
+                news.push(row(seat.pod.name(), seat.held));
+                seat.told = seat.held;
+            }
+        }
+        news
+    }
+
+    /// The replicas that are known.
+    pub(super) fn replicas(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.elsewhere.replicas()
+    }
+
+    pub(super) fn knows(&self, replica: &Arc<str>) -> bool {
+        self.replicas().any(|known| known == replica)
+    }
+
+    /// Takes in what a replica tells of its pods. Says whether its news are to be read: they may be old, or lack what
+    /// went before.
+    pub(super) fn hear(&mut self, from: &Arc<str>, news: &News) -> bool {
+        let changed = self.elsewhere.hear(from, news);
+        let is_read = changed.is_some();
+        self.set_elsewhere(changed.unwrap_or_default());
+        is_read
+    }
+
+    /// A replica is gone, and what it ran.
+    pub(super) fn lose(&mut self, replica: &str) {
+        let changed = self.elsewhere.lose(replica);
+        self.set_elsewhere(changed);
+    }
+
+    fn set_elsewhere(&mut self, pods: Vec<Box<str>>) {
+        for pod in pods {
+            if let Some(seat) = self.by_name.get(&pod).and_then(|key| self.seats.get_mut(*key)) {
+                seat.elsewhere = self.elsewhere.on(&pod);
+                seat.pod.set_elsewhere(seat.elsewhere.running as u64);
+            }
+        }
     }
 
     /// A request of so many tokens begins to run there.
@@ -135,7 +206,11 @@ impl Fleet {
         let Some(seat) = self.seats.get_mut(key) else { return };
         change(seat);
         if seat.pools.is_empty() && seat.held.running == 0 {
-            self.by_name.remove(self.seats.remove(key).pod.name());
+            let seat = self.seats.remove(key);
+            self.by_name.remove(seat.pod.name());
+            if seat.told.running > 0 {
+                self.left.push(seat.pod.name().into());
+            }
         }
     }
 }
@@ -143,11 +218,18 @@ impl Fleet {
 // === impl Seat ===
 
 impl Seat {
+    /// What all replicas run there.
+    const fn all(&self) -> Held {
+        self.held.and(self.elsewhere)
+    }
+
     fn standing(&self) -> PodStanding {
         PodStanding {
             name: self.pod.name().into(),
             running: self.held.running,
             tokens: self.held.tokens,
+            running_elsewhere: self.elsewhere.running,
+            tokens_elsewhere: self.elsewhere.tokens,
             capacity: self.capacity,
             report: self.report,
             listed: !self.pools.is_empty(),

@@ -101,6 +101,7 @@ impl<C: Clock> Handler<SetPool> for DispatcherActor<C> {
                 self.numbers += 1;
                 self.pools.insert(index, Pool::new(Arc::clone(&name), index, queue));
                 self.by_name.insert(name, index);
+                self.exchange.opened(self.fleet.replicas());
                 index
             }
         };

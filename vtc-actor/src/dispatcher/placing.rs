@@ -53,9 +53,7 @@ impl PoolPods {
         fleet: &Fleet,
     ) -> Option<Placed<C>> {
         let request = &head.payload.request;
-        let input = head.input;
-        let guess = if head.prepaid > 0 { head.prepaid } else { request.output_tokens };
-        let output = head.max_output.map_or(guess, |most| guess.min(most));
+        let (input, output) = size(head);
         let tokens = input.saturating_add(output);
         let roomy;
         let has_room = |seat: SeatKey| fleet.has_room(seat, tokens) && open(seat);
@@ -75,6 +73,18 @@ impl PoolPods {
         let ticket = router.route_among(pods, policy, &route).ok()?;
         let seat = self.seat_of(ticket.pod())?;
         Some(Placed { ticket, policy: policy.name(), among: pods.clone(), seat, input, output })
+    }
+
+    /// Whether one of the pods that are `open` to the head of the queue has room for it.
+    pub(super) fn has_place<C: Clock>(
+        &self,
+        head: &Head<'_, Waiter<C>>,
+        open: impl Fn(SeatKey) -> bool,
+        fleet: &Fleet,
+    ) -> bool {
+        let (input, output) = size(head);
+        let tokens = input.saturating_add(output);
+        self.seats.iter().any(|seat| fleet.has_room(*seat, tokens) && open(*seat))
     }
 
     /// Where a running request goes that has to leave its pod: not to one of `avoid`, and if possible to one that has
@@ -109,6 +119,12 @@ impl PoolPods {
         let at = self.table.pods().binary_search_by(|other| other.name().cmp(pod.name())).ok()?;
         self.seats.get(at).copied()
     }
+}
+
+/// The tokens that the head of the queue will hold: input, and output.
+fn size<C: Clock>(head: &Head<'_, Waiter<C>>) -> (u64, u64) {
+    let guess = if head.prepaid > 0 { head.prepaid } else { head.payload.request.output_tokens };
+    (head.input, head.max_output.map_or(guess, |most| guess.min(most)))
 }
 
 /// The policy of that name, or the configured one.

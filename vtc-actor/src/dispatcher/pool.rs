@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use vtc_core::queue::{Dispatched, RequestId, Weight};
+use vtc_core::queue::{Counter, Dispatched, RequestId, Weight};
 use vtc_core::{Arrival, Clock, FairQueue, Pod, Router, Tick, meter};
 
 use super::DispatcherActor;
@@ -34,6 +34,8 @@ pub(super) struct Pool<C: Clock> {
     pub(super) present: HashMap<Arc<str>, Present>,
     pub(super) drain: DrainRate,
     pub(super) outcomes: Outcomes,
+    /// What other replicas were last told of the queue: whether it is alone, its level, and how many it has dispatched.
+    pub(super) told: Option<(bool, Option<Counter>, u64)>,
     /// When the meters were last read.
     metered: Tick,
 }
@@ -74,6 +76,7 @@ impl<C: Clock> Pool<C> {
             present: HashMap::new(),
             drain: DrainRate::default(),
             outcomes: Outcomes::default(),
+            told: None,
             metered: Tick::ZERO,
         }
     }
@@ -141,7 +144,14 @@ impl<C: Clock> Pool<C> {
     pub(super) fn dispatch(&mut self, desk: &mut Desk<'_, C>) -> bool {
         let Self { queue, pods, .. } = self;
         let open = |seat| !desk.others.contains(&seat);
-        let placed = queue.pop(|head| pods.place(head, open, desk.router, desk.fleet));
+        let mut is_left = false;
+        let placed = queue.pop(|head| {
+            is_left = head.yields && pods.has_place(head, open, desk.fleet);
+            if head.yields { None } else { pods.place(head, open, desk.router, desk.fleet) }
+        });
+        if is_left {
+            queue.left_room();
+        }
         let Some(dispatched) = placed else { return false };
         let Dispatched { id, place, prepaid, counter, payload: waiter } = dispatched;
         let Placed { ticket, policy, among, seat, input, output } = place;
@@ -173,6 +183,12 @@ impl<C: Clock> Pool<C> {
         // If whoever asked has left, the permit comes back here and is dropped: it voids itself.
         drop(reply.send(Ok(permit)));
         true
+    }
+
+    /// Deals the places that are free among the replicas, of which this is one.
+    pub(super) fn deal(&mut self, replica: &str, fleet: &Fleet) {
+        let places = self.pods.seats().iter().map(|seat| fleet.places(*seat));
+        self.queue.deal(replica, places.sum());
     }
 
     /// Charges what has flowed, if it was not done within `age`. O(running).

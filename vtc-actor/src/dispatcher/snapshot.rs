@@ -103,7 +103,11 @@ pub struct PodStanding {
     pub running: usize,
     /// The tokens that they hold: input, and output as predicted or, where that is more, delivered.
     pub tokens: u64,
-    /// How much it takes.
+    /// Requests that other replicas run on it, as far as they have told.
+    pub running_elsewhere: usize,
+    /// The tokens that those hold.
+    pub tokens_elsewhere: u64,
+    /// How much it takes, of all replicas together.
     pub capacity: Capacity,
     /// What it last said of itself.
     pub report: PodReport,

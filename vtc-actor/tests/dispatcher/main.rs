@@ -8,6 +8,7 @@ mod forgetting;
 mod laws;
 mod leaving;
 mod refusing;
+mod replicas;
 mod retrying;
 mod sharing;
 mod sharing_laws;

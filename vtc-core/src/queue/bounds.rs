@@ -79,6 +79,30 @@
 //!
 //! With `drr` whoever is chosen is in the earliest round, so ahead of the least by less than a quantum.
 //!
+//! # Several replicas
+//!
+//! Let R be the most that all users together are charged in one interval between two exchanges, divided by weight; let news
+//! take at most an interval; let M, and with it U, count what replicas together have on the pods, too many included.
+//!
+//! | | law |
+//! | --- | --- |
+//! | 7 | f and g both wait throughout: their service differs by at most U / w(f) + U / w(g) + 12 R |
+//! | 8 | room that a replica sees, while somebody waits there who may go, is filled within four exchanges, by it or another |
+//! | 9 | a pod that takes m runs at most m for each replica |
+//! | 10 | when news have flowed, a user who is present has the same counter everywhere |
+//!
+//! 7. A charge is known everywhere after three intervals: one until it is told, one on its way, one until it is heard. So
+//!    each replica sees counters that are too low by at most 3 R in all. Whoever is chosen is the least of those who wait
+//!    there, and at most the slack ahead of the least who waits elsewhere, as the replica sees it. The slack is what was charged
+//!    between two exchanges, as it was heard: at most 3 R, as news of three intervals may come at once. So its counter is at most
+//!    6 R above any other's who waits; then it is charged at most U / w. What is left is law 2. (It takes others an exchange to
+//!    learn of room, and two more to say that they took it: within four they have, if they live and their users fit.)
+//!    Measured over random users, weights, pods, intervals and delays, less than 2 R was ever needed.
+//! 8. Room is left only to others who are behind. If it is still there after four exchanges, all who wait may have it.
+//! 9. A replica fills what it sees, and it sees at least its own. What was free at an exchange is dealt, and each takes
+//!    its part: where all had heard the same, and nobody has come since, they run m together.
+//! 10. It is a sum and a maximum of rows that each have one writer.
+//!
 //! # Many pods
 //!
 //! M is the sum over the pods, so U grows with the fleet. What keeps the lead small all the same is charging predictions,

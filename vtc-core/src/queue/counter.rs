@@ -10,6 +10,7 @@ use crate::tokens::Tokens;
 /// charges, 500 years of them at one in a nanosecond. It saturates all the same: users at the ceiling are then equal
 /// and go in the order of their arrival.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counter(u128);
 
 /// A user's weight: of two users who always want more, one with twice the weight is served twice as much.
@@ -50,6 +51,18 @@ impl Counter {
     #[must_use]
     pub const fn plus(self, units: u64) -> Self {
         Self(self.0.saturating_add(units as u128))
+    }
+
+    /// This and so many units more or less, at least zero.
+    #[must_use]
+    pub const fn by(self, units: i128) -> Self {
+        Self(self.0.saturating_add_signed(units))
+    }
+
+    /// How many units this is more than that; negative if it is less.
+    #[must_use]
+    pub const fn above(self, other: Self) -> i128 {
+        self.0.wrapping_sub(other.0).cast_signed()
     }
 
     /// This and so many units less, at least zero.

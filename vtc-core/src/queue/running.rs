@@ -59,6 +59,9 @@ impl<R> FairQueue<R> {
         self.requests.remove_running(id);
         self.ledger.users[user].running -= 1;
         self.ledger.end(user, running.charged, due, self.head(user));
+        if let Some(sharing) = &mut self.ledger.sharing {
+            sharing.turn.ended(due);
+        }
         true
     }
 }

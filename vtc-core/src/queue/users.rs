@@ -64,9 +64,14 @@ impl User {
         Self { name, key, counter, base, tie: None, line, running: 0, noted: None }
     }
 
-    /// What it is.
-    pub(super) const fn kind(&self) -> Kind {
-        if self.line.len == 0 && self.running == 0 { Kind::Idle } else { Kind::Active }
+    /// Whether anything of it waits or runs.
+    pub(super) const fn is_present(&self) -> bool {
+        self.line.len > 0 || self.running > 0
+    }
+
+    /// The name; `None` for the shared account.
+    pub(super) fn own_name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The name; empty for the shared account.
@@ -88,9 +93,18 @@ impl Users {
 
     /// The account that a user of this name has, or would share as one more than `limit`.
     pub(super) fn find(&self, name: UserName<'_>, limit: usize) -> Option<UserIndex> {
+        self.find_own(name).or_else(|| self.shared.filter(|_| self.by_name.len() >= limit))
+    }
+
+    /// The account that a user of this name has for itself.
+    pub(super) fn find_own(&self, name: UserName<'_>) -> Option<UserIndex> {
         let is_own = |index: &UserIndex| self[*index].name.as_deref() == Some(name.as_str());
-        let own = self.by_name.find(name.key(), is_own).copied();
-        own.or_else(|| self.shared.filter(|_| self.by_name.len() >= limit))
+        self.by_name.find(name.key(), is_own).copied()
+    }
+
+    /// Opens an account of its own for a user of this name, who has none, unless there are so many already.
+    pub(super) fn open_own(&mut self, name: UserName<'_>, limit: usize) -> Option<UserIndex> {
+        (self.by_name.len() < limit).then(|| self.open(name, limit))
     }
 
     /// Opens the account that [`find`](Users::find) did not.

@@ -85,6 +85,14 @@ impl Word {
         }
     }
 
+    /// What the bucket holds, if it is of that lap.
+    pub(super) const fn held_in(self, lap: u64) -> u64 {
+        match self.laps_ahead_of(lap) {
+            Some(0) => self.amount(),
+            _ => 0,
+        }
+    }
+
     /// Takes up to `amount` out again, if the bucket is still of that lap: the word to put in its place
     /// and how much came out.
     pub(super) const fn give_back(self, lap: u64, amount: u64) -> (Self, u64) {

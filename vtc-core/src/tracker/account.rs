@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use super::seat::Seat;
 use crate::clock::{Clock, CoarseClock, Tick, saturating_nanos};
 use crate::config::TrackerConfig;
+use crate::flag::{Flag, take_down};
 use crate::ring::{Landed, Ring, RingHead};
 use crate::sync::{Arc, AtomicU64, Named, Ordering, SliceArc};
 use crate::tokens::{InvalidTokens, Tokens};
@@ -38,6 +39,10 @@ struct Head<C> {
     name: CompactString,
     ledger: Arc<Ledger<C>>,
     seat: Seat,
+    /// Units that the user was charged by other replicas within the window. Whoever holds the upkeep writes it.
+    elsewhere: AtomicU64,
+    /// Buckets that changed otherwise than by a charge that came in time: a flag for every 64th.
+    revised: AtomicU64,
 }
 
 /// A user, looked up once: for whoever keeps a session. Charging through it costs two atomic
@@ -98,7 +103,14 @@ impl<C: Clock> Ledger<C> {
 impl<C: Clock> Account<C> {
     /// A new account, in bucket `now`.
     pub(super) fn open(name: &str, ledger: &Arc<Ledger<C>>, seat: Seat, now: u64) -> Self {
-        let head = Head { ring: RingHead::new(now), name: name.into(), ledger: Arc::clone(ledger), seat };
+        let head = Head {
+            ring: RingHead::new(now),
+            name: name.into(),
+            ledger: Arc::clone(ledger),
+            seat,
+            elsewhere: AtomicU64::new(0),
+            revised: AtomicU64::new(0),
+        };
         Self(SliceArc::new(head, RingHead::fresh_buckets(&ledger.window, now)))
     }
 
@@ -108,10 +120,28 @@ impl<C: Clock> Account<C> {
         self.0.head().ledger.bucket()
     }
 
-    /// What the user has in the window that ends with bucket `now`.
+    /// What the user has in the window that ends with bucket `now`, here and elsewhere.
     #[inline]
     pub(crate) fn count(&self, now: u64) -> Tokens {
-        self.ring().total(now)
+        self.with_elsewhere(self.ring().total(now))
+    }
+
+    /// The count as it stands, expired or not: for whoever holds the upkeep.
+    pub(super) fn watch(&self) -> Tokens {
+        self.with_elsewhere(self.ring().watch())
+    }
+
+    #[inline]
+    fn with_elsewhere(&self, here: Tokens) -> Tokens {
+        // Relaxed: the number publishes nothing but itself.
+        let elsewhere = self.0.head().elsewhere.load(Ordering::Relaxed);
+        Tokens::from_units(here.units().saturating_add(elsewhere))
+    }
+
+    /// Replaces what the user was charged elsewhere: for whoever holds the upkeep.
+    pub(super) fn set_elsewhere(&self, units: u64) {
+        // Relaxed: as above. The upkeep's lock orders the writers.
+        self.0.head().elsewhere.store(units, Ordering::Relaxed);
     }
 
     /// What so many tokens cost.
@@ -139,13 +169,49 @@ impl<C: Clock> Account<C> {
         ledger.latest.fetch_max(landed, Ordering::Relaxed);
         if landed < ledger.refreshed() {
             seat.late().raise();
+            self.revised(landed).raise();
         }
         seat.changed().raise_again();
     }
 
     /// Takes back an amount that was charged into bucket `charged`, as far as it is still there.
     pub(crate) fn refund(&self, charged: u64, now: u64, amount: Tokens) {
-        self.ring().refund(charged, now, amount);
+        if self.ring().refund(charged, now, amount).is_zero() {
+            return;
+        }
+        // In this order, and once more than the ring did: see `export`.
+        self.revised(charged).raise();
+        self.seat().changed().raise();
+    }
+
+    /// What the user was charged here, and where: visits every bucket from `since` to `now` that holds something, and
+    /// those that were revised since the last visit, with what they hold. For whoever holds the upkeep, and has taken
+    /// down the account's flag.
+    ///
+    /// No change is missed. Buckets are read by read-modify-writes, so a change that this visit does not see comes after
+    /// it, and so after the flag was taken down: whoever makes it raises the flag, and there is another visit. That one
+    /// looks at the bucket: a charge that came in time lies at or behind the last visit's `now`, anything else is marked as
+    /// revised after the bucket has changed and before the flag is raised. So whoever finds the flag up finds the mark.
+    pub(super) fn export(&self, since: u64, now: u64, mut visit: impl FnMut(u64, Tokens)) {
+        let ring = self.ring();
+        let revised = take_down(&self.0.head().revised, false);
+        let window = (now + 1).saturating_sub(self.0.slice().len() as u64)..=now;
+        let since = since.max(*window.start());
+        let first = if revised == 0 { since } else { *window.start() };
+        for bucket in first..=now {
+            let is_revised = revised & (1 << (bucket % u64::from(u64::BITS))) != 0;
+            if is_revised || bucket >= since {
+                let held = ring.held(bucket);
+                if is_revised || !held.is_zero() {
+                    visit(bucket, held);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn revised(&self, bucket: u64) -> Flag<'_> {
+        Flag::new(&self.0.head().revised, (bucket % u64::from(u64::BITS)) as u32)
     }
 
     #[inline]

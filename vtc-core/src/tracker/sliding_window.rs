@@ -12,7 +12,7 @@ use crate::clock::{Clock, CoarseClock, Tick};
 use crate::config::TrackerConfig;
 use crate::extremes::{Extremes, Range};
 use crate::setting::ConfigError;
-use crate::sync::{Arc, Mutex, SharedMap, Snapshot, snapshot};
+use crate::sync::{Arc, Mutex, MutexGuard, SharedMap, Snapshot, snapshot};
 
 /// Counts each user's tokens over a sliding window.
 ///
@@ -245,7 +245,21 @@ impl<C: Clock> SlidingWindowTracker<C> {
     /// Closes that account, which is the caller's own pointer to it, if it has nothing left and only the
     /// map holds it beside the caller; else gives the pointer back.
     pub(super) fn close(&self, account: Account<C>) -> Result<(), Account<C>> {
-        self.accounts.remove_unheld(account, |account| account.ring().watch().is_zero())
+        self.accounts.remove_unheld(account, |account| account.watch().is_zero())
+    }
+
+    /// The account of that user and no other, if there is one.
+    pub(super) fn own_account(&self, name: &str) -> Option<Account<C>> {
+        self.accounts.with(name, Account::clone)
+    }
+
+    /// The account that newcomers share while there is no room.
+    pub(super) fn overflow(&self) -> &Account<C> {
+        &self.overflow
+    }
+
+    pub(super) fn upkeep_lock(&self) -> MutexGuard<'_, Upkeep<C>> {
+        self.upkeep.lock()
     }
 
     /// Visits every account, the shared one too.

@@ -2,12 +2,15 @@
 
 use super::calendar::Calendar;
 use super::census::{BLOCK, Census};
+use super::guests::Guests;
 use super::leavers::Leavers;
 use super::seat::Flags;
-use super::{Account, SlidingWindowTracker};
+use super::unexported::Unexported;
+use super::{Account, Charged, SlidingWindowTracker};
 use crate::clock::{Clock, Tick};
 use crate::extremes::Extremes;
 use crate::sync::{Arc, Publisher};
+use crate::tokens::Tokens;
 
 /// The tracker's single writer. Whoever holds it may publish.
 ///
@@ -28,6 +31,10 @@ pub(super) struct Upkeep<C> {
     leavers: Leavers,
     /// When the held ones were last asked again.
     asked_at: Tick,
+    /// Who changed since the last export; `None` before the first.
+    unexported: Option<Unexported>,
+    /// Users who were charged elsewhere and are counted with those who share an account here.
+    guests: Guests,
 }
 
 /// 64 neighbouring seats: which word of flags they are, and which of them.
@@ -63,6 +70,8 @@ impl<C: Clock> Upkeep<C> {
             at: bucket,
             leavers: Leavers::default(),
             asked_at: now,
+            unexported: None,
+            guests: Guests::default(),
         }
     }
 
@@ -81,6 +90,9 @@ impl<C: Clock> Upkeep<C> {
         self.at = before.max(ledger.latest(as_of));
         self.expire(before, self.at);
         self.renew(&raised, since);
+        if let Some(unexported) = &mut self.unexported {
+            raised.iter().for_each(|Raised { group, .. }| unexported.note(group.word, group.seats));
+        }
 
         let (range, users) = self.census.range();
         let config = &ledger.config;
@@ -125,8 +137,79 @@ impl<C: Clock> Upkeep<C> {
                 self.flags.push(Arc::clone(seat.flags()));
             }
             self.leavers.note(seat.number);
+            if !self.guests.is_empty()
+                && let Some(amount) = self.guests.remove(account.name())
+            {
+                // It has room of its own now.
+                account.set_elsewhere(amount.units());
+                count(&mut self.census, &mut self.leavers, number, &account);
+                self.count_guests(tracker);
+            }
             self.accounts[number] = Some(account);
         }
+    }
+
+    /// Visits what changed since the last export, or everything.
+    pub(super) fn export(
+        &mut self,
+        tracker: &SlidingWindowTracker<C>,
+        all: bool,
+        mut visit: impl FnMut(Charged<'_>),
+    ) {
+        let as_of = self.run(tracker).as_of;
+        let (begun, at) = (self.begun, self.at);
+        let all = all || self.unexported.is_none();
+        let unexported = self.unexported.get_or_insert_with(|| Unexported::since(begun));
+        let (since, mut changed) = unexported.take(begun);
+        let mut since = since;
+        if all {
+            since = 0;
+            changed = (0..self.accounts.len().div_ceil(BLOCK)).map(|word| (word, u64::MAX)).collect();
+        }
+        let window = &tracker.ledger().window;
+        let Self { accounts, census, leavers, .. } = self;
+        for (word, seats) in changed {
+            Group { word, seats }.for_each(accounts, |seat, account| {
+                account.export(since, at, |bucket, amount| {
+                    let left = window.end_of(bucket).since(as_of);
+                    visit(Charged { user: account.name(), bucket, amount, left });
+                });
+                // Until now it could not be closed.
+                if census.count(seat).is_zero() {
+                    leavers.note(seat as u32);
+                }
+            });
+        }
+    }
+
+    /// That user was charged so much elsewhere.
+    pub(super) fn set_elsewhere(&mut self, tracker: &SlidingWindowTracker<C>, user: &str, amount: Tokens) {
+        self.welcome(tracker);
+        if self.guests.remove(user).is_some() {
+            self.count_guests(tracker);
+        }
+        let account = match tracker.own_account(user) {
+            None if amount.is_zero() => return,
+            None => tracker.account_or_open(user),
+            Some(account) => Ok(account),
+        };
+        let Ok(account) = account else { return };
+        if account.seat().number == tracker.overflow().seat().number {
+            self.guests.put(user, amount);
+            self.count_guests(tracker);
+            return;
+        }
+        // It may have been opened just now.
+        self.welcome(tracker);
+        account.set_elsewhere(amount.units());
+        count(&mut self.census, &mut self.leavers, account.seat().number as usize, &account);
+    }
+
+    /// The guests are counted with those who share an account.
+    fn count_guests(&mut self, tracker: &SlidingWindowTracker<C>) {
+        let overflow = tracker.overflow();
+        overflow.set_elsewhere(self.guests.sum());
+        count(&mut self.census, &mut self.leavers, overflow.seat().number as usize, overflow);
     }
 
     /// Takes everything out of the counts that lies in buckets which were in the window of `before` and are not in
@@ -192,6 +275,11 @@ impl<C: Clock> Upkeep<C> {
         let mut closed = Vec::new();
         for seat in self.leavers.take_idle() {
             let place = seat as usize;
+            if self.unexported.as_ref().is_some_and(|unexported| unexported.contains(place)) {
+                // That it has nothing left is not told yet. It is listed again when it is.
+                self.leavers.strike_off(seat);
+                continue;
+            }
             let Some(account) = self.accounts[place].take_if(|_| self.census.count(place).is_zero()) else {
                 self.leavers.strike_off(seat);
                 continue;
@@ -208,7 +296,7 @@ impl<C: Clock> Upkeep<C> {
                 }
                 Err(account) => {
                     // Who has been charged since has raised a flag. All others are held.
-                    if account.ring().watch().is_zero() {
+                    if account.watch().is_zero() {
                         self.leavers.hold(seat);
                     } else {
                         self.leavers.strike_off(seat);
@@ -223,7 +311,7 @@ impl<C: Clock> Upkeep<C> {
 
 /// Reads an account's total into the census.
 fn count<C: Clock>(census: &mut Census, leavers: &mut Leavers, seat: usize, account: &Account<C>) {
-    let count = account.ring().watch();
+    let count = account.watch();
     if count.is_zero() {
         leavers.note(seat as u32);
     }

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod bounds;
+mod fleet;
+mod fleet_laws;
 mod housekeeping;
 mod limits;
 mod model;

@@ -58,13 +58,19 @@ pub fn queue<R>(rules: &Rules) -> FairQueue<R> {
         .with_limits(limits)
 }
 
-/// Plays the same on both and compares each choice and each counter.
-fn play(rules: Rules, actions: &[Action]) -> Result<(), TestCaseError> {
+/// Plays the same on both and compares each choice and each counter. If it is shared, the queue has exchanges between
+/// them, with nobody.
+fn play(rules: Rules, actions: &[Action], is_shared: bool) -> Result<(), TestCaseError> {
     let (mut queue, mut model) = (queue::<u64>(&rules), Model::new(rules, USERS));
     let names: Vec<_> = (0..USERS).map(name).collect();
     let mut ids: HashMap<u64, RequestId> = HashMap::new();
     let pick = |all: Vec<u64>, which: usize| (!all.is_empty()).then(|| all[which % all.len()]);
     for (number, action) in (0..).zip(actions) {
+        if is_shared {
+            prop_assert!(queue.export(number % 3 == 0).alone);
+            queue.import([]);
+            queue.deal("this", Some(0));
+        }
         match *action {
             Action::Push(job) => {
                 let mut arrival = Arrival::new(&names[job.user], job.input, number);
@@ -135,8 +141,9 @@ proptest! {
         name in proptest::sample::select(&discipline::NAMES),
         actions in proptest::collection::vec(action(), 0..200),
         running_per_user in prop_oneof![3 => Just(usize::MAX), 1 => 1..4usize],
+        is_shared: bool,
     ) {
-        play(Rules { running_per_user, ..Rules::of(name) }, &actions)?;
+        play(Rules { running_per_user, ..Rules::of(name) }, &actions, is_shared)?;
     }
 }
 

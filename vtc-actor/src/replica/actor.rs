@@ -1,0 +1,295 @@
+//! The actor: round after round, what changed here goes out and what changed elsewhere comes in.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context};
+use tokio::sync::watch;
+use vtc_core::{Charged, Clock, CoarseClock, ConfigError, Router, Tokens};
+
+use super::config::ReplicaConfig;
+use super::elsewhere::Elsewhere;
+use super::exchange::{Exchange, Followed, Reply, Trip};
+use super::inbox::Heard;
+use super::link::{Link, LinkError};
+use super::metrics;
+use super::row::{Life, Row, Rows};
+use super::servers::RedisServers;
+use super::status::ReplicaStatus;
+
+/// Exchanges what one router's tracker counts with the replicas that share a Redis. See the [module](super).
+///
+/// It lives as long as an address of it does: a [`ReplicaHandle`](super::ReplicaHandle) holds one.
+pub struct ReplicaActor<C: Clock = CoarseClock> {
+    router: Arc<Router<C>>,
+    interval: Duration,
+    exchange: Exchange,
+    elsewhere: Elsewhere,
+    /// Away while it makes a trip.
+    link: Option<Link>,
+    /// Whether everything is to be said, not only what changed.
+    says_all: bool,
+    /// How often in a row there was no reply.
+    failures: u32,
+    status: watch::Sender<ReplicaStatus>,
+}
+
+/// The longest pause between two attempts to reach Redis.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+// === impl ReplicaActor ===
+
+impl<C: Clock> ReplicaActor<C> {
+    /// A replica that shares what that router's tracker counts, to be started by one of the functions of [`Actor`].
+    ///
+    /// # Errors
+    /// The first setting that is not allowed.
+    pub fn new(
+        router: Arc<Router<C>>,
+        servers: &RedisServers,
+        config: &ReplicaConfig,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let link = Link::new(servers.clients()?, config);
+        let id = fresh_id(&config.name)?;
+        let (status, _) = watch::channel(ReplicaStatus::new(Arc::clone(&id)));
+        Ok(Self {
+            router,
+            interval: config.interval,
+            exchange: Exchange::new(id, config.bounds()),
+            elsewhere: Elsewhere::default(),
+            link: Some(link),
+            says_all: true,
+            failures: 0,
+            status,
+        })
+    }
+
+    /// How it stands, now and whenever that changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<ReplicaStatus> {
+        self.status.subscribe()
+    }
+
+    /// One round, and then the next.
+    fn round(&mut self, ctx: &mut Context<Self>) {
+        if !ctx.connected() {
+            return;
+        }
+        let Some(mut link) = self.link.take() else { return };
+        // What changes while there is no connection is collected where it changes, and takes no room here.
+        let trip = link.is_connected().then(|| self.trip());
+        let going = async move {
+            let made = match &trip {
+                Some(trip) => link.make(trip).await.map(Some),
+                None => link.connect().await.map(|()| None),
+            };
+            (link, trip, made)
+        };
+        let back = wrap_future::<_, Self>(going).map(|(link, trip, made), this, ctx| {
+            this.link = Some(link);
+            let pause = this.came_back(trip.as_ref(), made);
+            ctx.run_later(pause, Self::round);
+        });
+        ctx.spawn(back);
+    }
+
+    /// The next trip, with what changed here.
+    fn trip(&mut self) -> Trip {
+        let now = self.router.tracker().clock().now();
+        let outbox = self.exchange.outbox();
+        let write = |Charged { user, bucket, amount, left }: Charged<'_>| {
+            let value = (!amount.is_zero()).then(|| value_of(amount));
+            outbox.put(&table_of(bucket), Life::Until(now.saturating_add(left)), user.as_bytes(), value);
+        };
+        if std::mem::take(&mut self.says_all) {
+            self.router.tracker().export_all(write);
+        } else {
+            self.router.tracker().export_changes(write);
+        }
+        self.exchange.trip(now)
+    }
+
+    /// Takes in what came back; says how long to pause.
+    fn came_back(&mut self, trip: Option<&Trip>, made: Result<Option<(Reply, u64)>, LinkError>) -> Duration {
+        let now = self.router.tracker().clock().now();
+        match (trip, made) {
+            (Some(trip), Ok(Some((reply, bytes)))) => {
+                self.failures = 0;
+                let rows = trip.write.as_ref().map_or(0, |writing| {
+                    writing.entry.tables.iter().map(|Rows { rows, .. }| rows.len() as u64).sum()
+                });
+                let bytes_in = reply.entries.iter().map(|(_, entry)| entry.len() as u64).sum();
+                let Followed { heard, start_over, more } = self.exchange.replied(reply, now);
+                self.says_all |= start_over;
+                let rows_in = self.hear(heard);
+                self.tell_tracker();
+                let (others, unreadable) =
+                    (self.exchange.inbox().others(), self.exchange.inbox().unreadable());
+                self.status.send_modify(|status| {
+                    status.is_connected = true;
+                    status.exchanged_at = Some(now);
+                    status.others = others;
+                    status.exchanges += 1;
+                    status.rows_out += rows;
+                    status.rows_in += rows_in;
+                    status.bytes_out += bytes;
+                    status.bytes_in += bytes_in;
+                    status.rewrites += u64::from(start_over);
+                    status.unreadable = unreadable;
+                    status.error = None;
+                });
+                metrics::exchanged(rows, rows_in, bytes, bytes_in, start_over, others);
+                if more || start_over { Duration::ZERO } else { self.interval }
+            }
+            // Connected: the first trip over that connection follows at once.
+            (None, Ok(_)) | (_, Ok(None)) => Duration::ZERO,
+            (_, Err(error)) => {
+                let heard = self.exchange.failed(now);
+                self.hear(heard);
+                let others = self.exchange.inbox().others();
+                self.status.send_modify(|status| {
+                    status.is_connected = false;
+                    status.others = others;
+                    status.failures += 1;
+                    status.error = Some(error.to_string().into());
+                });
+                metrics::failed(others);
+                self.failures = self.failures.saturating_add(1);
+                pause_after(self.failures, self.interval)
+            }
+        }
+    }
+
+    /// Takes in what was heard of others; says how many rows.
+    fn hear(&mut self, heard: Vec<Heard>) -> u64 {
+        let mut count = 0;
+        for heard in heard {
+            match heard {
+                Heard::Rows { from, table, ends, whole, rows } => {
+                    count += rows.len() as u64;
+                    if let Some(bucket) = bucket_of(&table) {
+                        let named = rows.iter().filter_map(charge_of);
+                        self.elsewhere.hear(&from, bucket, ends, whole, named);
+                    }
+                }
+                // What it charged counts until the window has passed it.
+                Heard::Gone(_) => {}
+            }
+        }
+        count
+    }
+
+    /// Lets go of what is over, and tells the tracker of whoever changed.
+    fn age(&mut self, _: &mut Context<Self>) {
+        self.elsewhere.expire(self.router.tracker().clock().now());
+        self.tell_tracker();
+        let exchanged_at = self.status.borrow().exchanged_at;
+        metrics::age(exchanged_at.map(|at| self.router.tracker().clock().now().since(at)));
+    }
+
+    fn tell_tracker(&mut self) {
+        let mut changed: Vec<(Box<str>, Tokens)> = Vec::new();
+        self.elsewhere.take_changed(|user, amount| changed.push((user.into(), amount)));
+        if changed.is_empty() {
+            return;
+        }
+        self.router.tracker().set_elsewhere(changed.iter().map(|(user, amount)| (&**user, *amount)));
+        let users = self.elsewhere.users();
+        self.status.send_modify(|status| status.users_elsewhere = users);
+    }
+}
+
+impl<C: Clock> Actor for ReplicaActor<C> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.interval, Self::age);
+        self.round(ctx);
+    }
+}
+
+impl<C: Clock> fmt::Debug for ReplicaActor<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplicaActor").field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+/// A name, and a number that nobody had before.
+fn fresh_id(name: &str) -> Result<Arc<str>, ConfigError> {
+    let number = getrandom::u64().map_err(|error| {
+        let allowed = format!("a system with a source of random numbers ({error})");
+        ConfigError::new("name", name, allowed)
+    })?;
+    Ok(format!("{name}-{number:016x}").into())
+}
+
+/// Longer after each failure in a row. The first attempt follows soon: most often it was the connection that broke.
+fn pause_after(failures: u32, interval: Duration) -> Duration {
+    let doubled = interval.saturating_mul(1 << failures.saturating_sub(1).min(10));
+    doubled.min(LONGEST_PAUSE.max(interval))
+}
+
+// The tables of a replica's charges: one for each bucket.
+
+fn table_of(bucket: u64) -> String {
+    format!("t{bucket}")
+}
+
+fn bucket_of(table: &str) -> Option<u64> {
+    table.strip_prefix('t')?.parse().ok()
+}
+
+/// Thousandths of a token, without leading zeros: most amounts are small.
+fn value_of(amount: Tokens) -> Box<[u8]> {
+    let bytes = amount.units().to_be_bytes();
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes[zeros..].into()
+}
+
+/// The user and the amount of a row; `None` if it is none.
+fn charge_of(Row { key, value }: &Row) -> Option<(&str, Tokens)> {
+    let user = std::str::from_utf8(key).ok()?;
+    let Some(value) = value else { return Some((user, Tokens::ZERO)) };
+    let mut bytes = [0; 8];
+    let zeros = bytes.len().checked_sub(value.len())?;
+    bytes[zeros..].copy_from_slice(value);
+    Some((user, Tokens::from_units(u64::from_be_bytes(bytes))))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_row_says_what_was_charged(user in ".{0,20}", units in 0..=Tokens::MAX.units()) {
+            let amount = Tokens::from_units(units);
+            let row = Row { key: user.as_bytes().into(), value: Some(value_of(amount)) };
+            prop_assert_eq!(charge_of(&row), Some((user.as_str(), amount)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_charge_is_passed_over() {
+        let row = |key: &[u8], value: &[u8]| {
+            charge_of(&Row { key: key.into(), value: Some(value.into()) }).is_some()
+        };
+        assert!(row(b"a", &[1; 8]) && row(b"a", &[]));
+        assert!(!row(b"a", &[1; 9]) && !row(&[0xff], &[1]));
+        assert_eq!((bucket_of("t12"), bucket_of("q"), bucket_of("tx")), (Some(12), None, None));
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound() {
+        let interval = Duration::from_millis(100);
+        let pauses: Vec<_> =
+            [1, 2, 3, 9, u32::MAX].map(|failures| pause_after(failures, interval).as_millis()).into();
+        assert_eq!(pauses, [100, 200, 400, 2000, 2000]);
+        assert_eq!(pause_after(5, Duration::from_secs(10)), Duration::from_secs(10));
+    }
+}
