@@ -188,13 +188,15 @@ impl<C: Clock> Account<C> {
     /// those that were revised since the last visit, with what they hold. For whoever holds the upkeep, and has taken
     /// down the account's flag.
     ///
-    /// No change is missed. Buckets are read by read-modify-writes, so a change that this visit does not see comes after
-    /// it, and so after the flag was taken down: whoever makes it raises the flag, and there is another visit. That one
-    /// looks at the bucket: a charge that came in time lies at or behind the last visit's `now`, anything else is marked as
-    /// revised after the bucket has changed and before the flag is raised. So whoever finds the flag up finds the mark.
+    /// No change is missed. Buckets and marks are read by read-modify-writes, so a change, or a mark, that this visit does not
+    /// see comes after it, and so after the flag was taken down: whoever makes it sees that and raises the flag, and there is
+    /// another visit. That one looks at the bucket: a charge that came in time lies at or behind the last visit's `now`,
+    /// anything else is marked as revised after the bucket has changed and before the flag is raised. So whoever finds the
+    /// flag up finds the mark.
     pub(super) fn export(&self, since: u64, now: u64, mut visit: impl FnMut(u64, Tokens)) {
         let ring = self.ring();
-        let revised = take_down(&self.0.head().revised, false);
+        // Always: whoever marks a bucket later sees the account's flag down, and raises it.
+        let revised = take_down(&self.0.head().revised, true);
         let window = (now + 1).saturating_sub(self.0.slice().len() as u64)..=now;
         let since = since.max(*window.start());
         let first = if revised == 0 { since } else { *window.start() };
