@@ -150,6 +150,18 @@ impl Inbox {
         }
     }
 
+    /// That table of that replica has to be read once more, whole.
+    pub fn read_again(&mut self, id: &str, table: &str) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            match &mut peer.reading {
+                Reading::Nothing => peer.reading = Reading::Tables([table.into()].into()),
+                // All are read anyway.
+                Reading::Names => {}
+                Reading::Tables(tables) => drop(tables.insert(table.into())),
+            }
+        }
+    }
+
     /// What has to be read, at most so many tables.
     pub fn wanted(&mut self, most: usize) -> Vec<Wanted> {
         let mut wanted = Vec::new();

@@ -10,5 +10,6 @@ mod faults;
 mod members;
 mod node;
 mod proxy;
+mod queues;
 mod server;
 mod traffic;
