@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod authority;
 mod expiry;
 mod faults;
 mod members;
