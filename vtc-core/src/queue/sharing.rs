@@ -8,7 +8,6 @@ mod replica;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub(super) use self::account::Account;
-use self::account::Told;
 pub(super) use self::replica::Replica;
 use self::replica::Row;
 use super::counter::Counter;
@@ -212,9 +211,7 @@ impl Sharing {
     /// The user is told of, in news of that revision.
     pub(super) fn tell(&mut self, user: UserIndex, revision: u64) {
         let account = self.account_mut(user);
-        let served = account.own - account.told.last;
-        account.told = Told { revision, last: account.own, before: account.told.last };
-        account.is_told = true;
+        let served = account.tell(revision);
         self.turn.served(served);
     }
 

@@ -27,17 +27,16 @@ pub(in crate::queue) struct Account {
     pub(super) changed_at: u64,
     /// Whether others have been told of it.
     pub(in crate::queue) is_told: bool,
-    pub(super) told: Told,
+    /// The last times that others were told of own charges in this era, the latest first.
+    told: [Told; 3],
 }
 
-/// What others were told of own charges in this era.
+/// What others were told of own charges.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
-    pub(super) revision: u64,
-    /// By the news of that revision.
-    pub(super) last: i128,
-    /// By the news before.
-    pub(super) before: i128,
+struct Told {
+    /// How many exchanges there had been.
+    revision: u64,
+    own: i128,
 }
 
 // === impl Account ===
@@ -63,13 +62,21 @@ impl Account {
     /// Another era begins, with what was charged here in it.
     pub(super) fn begin(&mut self, era: u64, start: Counter, own: i128) {
         (self.era, self.start, self.own, self.others) = (era, start, own, 0);
-        (self.told, self.has_ghosts) = (Told::default(), false);
+        (self.told, self.has_ghosts) = (Default::default(), false);
     }
 
-    /// Own charges that others may not have heard of: all since the news before the last, which may be on its way.
-    pub(super) const fn unheard(&self, revision: u64) -> i128 {
-        let told = if self.told.revision == revision { self.told.before } else { self.told.last };
-        let unheard = self.own - told;
-        if unheard > 0 { unheard } else { 0 }
+    /// Others are told of it in this exchange. Returns what was charged since the last time.
+    pub(super) fn tell(&mut self, revision: u64) -> i128 {
+        let [last, before, _] = self.told;
+        self.told = [Told { revision, own: self.own }, last, before];
+        self.is_told = true;
+        self.own - last.own
+    }
+
+    /// Own charges that somebody who told something in this exchange need not have heard of: what was told in this one and
+    /// in the last is on its way, or came after.
+    pub(super) fn unheard(&self, revision: u64) -> i128 {
+        let heard = self.told.iter().find(|told| told.revision + 2 <= revision);
+        (self.own - heard.map_or(0, |told| told.own)).max(0)
     }
 }
