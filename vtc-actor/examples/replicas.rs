@@ -54,7 +54,10 @@ fn cost(replicas: u64, users: u64, charges: u64, span: Duration) -> Outcome<()> 
             let due = (begun.elapsed().as_secs_f64() * charges as f64) as u64;
             for _ in done..due {
                 let user = &names[turn % names.len()];
-                nodes[(turn / names.len() + turn) % nodes.len()].router.tracker().update_token_count(user, 10.0, 20.0)?;
+                nodes[(turn / names.len() + turn) % nodes.len()]
+                    .router
+                    .tracker()
+                    .update_token_count(user, 10.0, 20.0)?;
                 turn += 1;
             }
             done = due.max(done);
@@ -94,8 +97,9 @@ fn rows(nodes: &[Node]) -> u64 {
 fn hot_path(pairs: u64) -> Outcome<()> {
     let redis = Redis::start()?;
     let nodes = [Node::start(&redis)?, Node::start(&redis)?];
-    let users: Vec<UserHandle> =
-        (0..1000).map(|user| nodes[0].router.tracker().user(&format!("user-{user}"))).collect::<Result<_, _>>()?;
+    let users: Vec<UserHandle> = (0..1000)
+        .map(|user| nodes[0].router.tracker().user(&format!("user-{user}")))
+        .collect::<Result<_, _>>()?;
     measure(&nodes, &users)?;
     let mut differences = [Vec::new(), Vec::new()];
     for pair in 0..pairs {
@@ -193,7 +197,9 @@ impl Redis {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())
             .spawn()
-            .map_err(|error| format!("cannot start redis-server ({error}): `apt-get install redis-server`"))?;
+            .map_err(|error| {
+                format!("cannot start redis-server ({error}): `apt-get install redis-server`")
+            })?;
         let redis = Self { process, port };
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             sleep(Duration::from_millis(10));

@@ -51,7 +51,9 @@ use std::time::Duration;
 use crossbeam_queue::ArrayQueue;
 use redis::{Client, Connection, FromRedisValue, RedisError, Script};
 use tokio::sync::watch;
-use vtc_core::{ConfigError, EmptyUser, SlidingWindowTracker, TokenTracker, Tokens, TrackerConfig, UpdateError};
+use vtc_core::{
+    ConfigError, EmptyUser, SlidingWindowTracker, TokenTracker, Tokens, TrackerConfig, UpdateError,
+};
 
 use crate::replica::RedisServers;
 
@@ -101,7 +103,11 @@ impl RedisTracker {
     ///
     /// # Errors
     /// The first setting that is not allowed.
-    pub fn new(config: TrackerConfig, servers: &RedisServers, redis: &RedisTrackerConfig) -> Result<Self, ConfigError> {
+    pub fn new(
+        config: TrackerConfig,
+        servers: &RedisServers,
+        redis: &RedisTrackerConfig,
+    ) -> Result<Self, ConfigError> {
         redis.validate()?;
         let own = SlidingWindowTracker::builder().config(config.clone()).build()?;
         let script = |text: &str| Script::new(&format!("{}{text}", include_str!("redis_tracker/common.lua")));
@@ -177,7 +183,8 @@ impl RedisTracker {
     /// The least and the most; `None` if Redis does not say.
     fn range(&self) -> Option<(f64, f64)> {
         let (least, most): (Option<f64>, Option<f64>) = self.run(&self.extremes, &[])?;
-        let tokens = |units: Option<f64>, nobody: f64| units.map_or(nobody, |units| as_tokens(units).as_f64());
+        let tokens =
+            |units: Option<f64>, nobody: f64| units.map_or(nobody, |units| as_tokens(units).as_f64());
         Some((tokens(least, self.config.min_tokens), tokens(most, self.config.max_tokens)))
     }
 }
@@ -191,7 +198,12 @@ impl TokenTracker for RedisTracker {
         count.map_or_else(|| self.own.token_count(user), |units| as_tokens(units).as_f64())
     }
 
-    fn update_token_count(&self, user: &str, input_tokens: f64, output_tokens: f64) -> Result<(), UpdateError> {
+    fn update_token_count(
+        &self,
+        user: &str,
+        input_tokens: f64,
+        output_tokens: f64,
+    ) -> Result<(), UpdateError> {
         if user.is_empty() {
             return Err(EmptyUser.into());
         }

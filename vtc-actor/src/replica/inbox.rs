@@ -65,7 +65,7 @@ pub enum Found {
         /// How long its rows hold; `None`: it is over.
         left: Option<Duration>,
         /// All its rows.
-        rows: Vec<(Box<[u8]>, Box<[u8]>)>,
+        rows: Vec<Row>,
     },
 }
 
@@ -210,7 +210,6 @@ impl Inbox {
                     peer.missed = peer.missed.max(Some(peer.number));
                 }
                 if let Some(left) = left {
-                    let rows = rows.into_iter().map(|(key, value)| Row { key, value: Some(value) }).collect();
                     let (from, ends) = (Arc::clone(&id), now.saturating_add(left));
                     heard.push(Heard::Rows { from, table, ends, whole: true, rows });
                 }

@@ -85,7 +85,8 @@ fn threads_lose_nothing() {
 #[test]
 fn without_redis_everybody_sees_its_own_and_it_is_counted() {
     let mut server = Server::start();
-    let (one, other) = (tracker(server.url(), TrackerConfig::default()), tracker(server.url(), TrackerConfig::default()));
+    let (one, other) =
+        (tracker(server.url(), TrackerConfig::default()), tracker(server.url(), TrackerConfig::default()));
     one.update_token_count("alice", 5.0, 0.0).unwrap();
     other.update_token_count("alice", 7.0, 0.0).unwrap();
     assert_eq!(one.token_count("alice"), 12.0);
