@@ -101,6 +101,8 @@ mod error;
 mod handle;
 mod messages;
 #[cfg(feature = "redis")]
+pub mod redis_tracker;
+#[cfg(feature = "redis")]
 pub mod replica;
 mod tracker_actor;
 
@@ -112,6 +114,8 @@ pub use self::dispatcher::{
 pub use self::error::{HandleError, RouteRefusal};
 pub use self::handle::{Answer, HandleConfig, TrackerHandle};
 pub use self::messages::{Batch, GetExtremes, GetTokenCount, Request, Route, SetPods, Update};
+#[cfg(feature = "redis")]
+pub use self::redis_tracker::{RedisTracker, RedisTrackerConfig};
 #[cfg(feature = "redis")]
 pub use self::replica::{RedisServers, ReplicaActor, ReplicaConfig, ReplicaHandle, ReplicaStatus};
 pub use self::tracker_actor::TrackerActor;

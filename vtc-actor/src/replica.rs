@@ -11,6 +11,8 @@ mod keys;
 mod link;
 mod metrics;
 mod outbox;
+mod queue_rows;
+mod queues;
 mod row;
 mod servers;
 mod status;

@@ -84,49 +84,7 @@
 //!
 //! # Several replicas
 //!
-//! Whoever runs several gateways in front of the same pods wants one queue, whichever of them a request enters. Each
-//! replica keeps its own, chooses on its own, and waits for nobody; now and then they tell each other what has
-//! changed: [`export`](FairQueue::export), [`import`](FairQueue::import). It begins with the first export; before, nothing
-//! of it costs anything.
-//!
-//! Drawbacks first:
-//!
-//! - **News are late.** Users are served alike up to what is served while news are on their way: [`bounds`].
-//! - **Room is idle on its way** to another replica, for up to two exchanges, and where it goes to one that is dead, for
-//!   four. It goes only as far as shares have to move; where they are settled, each replica fills its own.
-//! - **A pod can get too many.** Replicas that see the same free place at the same time may all fill it: at most as many more
-//!   as were free, for each other replica. [`deal`](FairQueue::deal) divides what is free as one queue would, so that it
-//!   happens only where requests come that the others had not heard of.
-//! - **Limits, ties and the order of arrival are each replica's own,** and so are the floor of `vtc-max-fair` and the one line of
-//!   `fcfs`. Users beyond [`QueueLimits::users`] are not told of: each replica has one account for all of them.
-//!
-//! ```text
-//! counter[u] = start[u] + what each replica has charged u in this era
-//! a lift of u to a level     a new era of u: its number is one more than any that is known, start = the level
-//! of two eras                the later is in force; of two starts of one era the higher
-//! u comes in                 level = the least counter of those who wait anywhere; no lift if u waits elsewhere
-//! is it our turn?            k, the least here, goes if it is at most `slack` ahead of the least who waits elsewhere;
-//!                            else its place is left to the others, for four exchanges at most
-//! slack                      what was charged by all in one exchange of late
-//! ```
-//!
-//! A row holds absolute values and has one writer, so it may come twice, and what comes late is made up for. A sum of rows
-//! and a maximum do not depend on the order in which they are heard: when all news have flowed, counters are the same
-//! everywhere, to the unit. (To take the greater of two counters would not do: an old one would undo each refund.) Who
-//! hears of an era has charged something in the one before, perhaps, that whoever lifted did not know: what was charged since
-//! the news before the last goes along. It may be charged twice then; but it is not lost, and that would add up.
-//!
-//! *A replica that is gone* leaves its charges: the users it had served and who are present begin an era at the counter they have.
-//! *One that was alone*, new or cut off, takes the scale of the fleet when it hears of it: all its counters move by as much as
-//! its level has to. Of two that were alone the lower one rises. So nobody waits until others have caught up with what happened
-//! meanwhile; whoever was served more than others of its own replica stays ahead of those.
-//! *A replica that does not take* what is left to it does not count until it dispatches again.
-//!
-//! The proof above goes on: an era begins at a level or at the counter, so bases do not fall where they are known, and a user who
-//! waits or runs elsewhere is not idle. What is new is that others' levels come late and may be lower. So whoever comes in
-//! has at least the highest counter that was ever forgotten; and an idle user is forgotten only when nothing was heard of it
-//! for eight exchanges, as more may be on its way. If news take longer than that, a user may be known with less than it was
-//! charged, until its next era.
+//! Queues of several replicas can be one queue, whichever of them a request enters: [`news`].
 //!
 //! # How to use it
 //!
@@ -174,7 +132,7 @@ pub mod discipline;
 mod exchange;
 mod ledger;
 mod limits;
-mod news;
+pub mod news;
 mod requests;
 mod running;
 mod sharing;

@@ -8,6 +8,7 @@
 //! 2. So are the extremes and the total.
 //! 3. An export of everything says what all exports of changes said together.
 //! 4. Whoever has no room for a user counts it with those who share an account.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,9 +31,12 @@ struct Replica {
     open: Vec<[Ticket<ManualClock>; 2]>,
 }
 
-/// What was heard: by user, by replica and bucket, the amount and when it leaves the window.
+/// By replica and bucket, the amount and when it leaves the window.
+type Buckets = BTreeMap<(usize, u64), (u64, Duration)>;
+
+/// What was heard, by user.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Book(BTreeMap<String, BTreeMap<(usize, u64), (u64, Duration)>>);
+struct Book(BTreeMap<String, Buckets>);
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -100,7 +104,7 @@ impl Book {
 
     /// What everybody but `replica` charged each user.
     fn elsewhere(&self, replica: usize, now: Duration) -> Vec<(&str, Tokens)> {
-        let of = |buckets: &BTreeMap<(usize, u64), (u64, Duration)>| {
+        let of = |buckets: &Buckets| {
             let live = buckets.iter().filter(|((from, _), (_, leaves))| *from != replica && *leaves > now);
             Tokens::from_units(live.map(|(_, (amount, _))| amount).sum())
         };

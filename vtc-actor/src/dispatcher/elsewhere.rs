@@ -89,11 +89,11 @@ mod tests {
         elsewhere.hear(&one, &news(1, true, &[("a", 2), ("b", 1)])).unwrap();
         elsewhere.hear(&two, &news(7, true, &[("a", 3)])).unwrap();
         assert_eq!((running(&elsewhere), elsewhere.on("a").tokens), ([5, 1], 50));
-        assert_eq!(elsewhere.hear(&one, &news(2, false, &[("b", 0)])).unwrap(), ["b".into()]);
+        assert_eq!(elsewhere.hear(&one, &news(2, false, &[("b", 0)])).unwrap(), [Box::<str>::from("b")]);
         assert_eq!(running(&elsewhere), [5, 0]);
         elsewhere.hear(&one, &news(3, true, &[("b", 4)])).unwrap();
         assert_eq!(running(&elsewhere), [3, 4], "everything: what is not in it is not there");
-        assert_eq!(elsewhere.lose("one"), ["b".into()]);
+        assert_eq!(elsewhere.lose("one"), [Box::<str>::from("b")]);
         assert_eq!(running(&elsewhere), [3, 0]);
     }
 

@@ -24,6 +24,12 @@ pub(super) struct Exchange {
     missing: Vec<Arc<str>>,
 }
 
+/// What is read of another replica.
+enum Read<'a> {
+    Gone,
+    News { whole: bool, pools: HashMap<&'a str, Option<&'a QueueNews>> },
+}
+
 // === impl Exchange ===
 
 impl Exchange {
@@ -70,28 +76,20 @@ impl<C: Clock> Handler<Import> for DispatcherActor<C> {
             match heard {
                 Heard::Gone => {
                     self.fleet.lose(from);
-                    read.push((from, None));
+                    read.push((&**from, Read::Gone));
                 }
                 Heard::News(news) if self.fleet.hear(from, news) => {
                     missing.retain(|replica| !news.whole || replica != from);
-                    read.push((from, Some(news)));
+                    read.push((&**from, Read::of(news)));
                 }
+                // Old ones.
                 Heard::News(_) if self.fleet.knows(from) => {}
                 Heard::News(_) => missing.push(Arc::clone(from)),
             }
         }
-        // By pool, if news are of any.
-        let read: Vec<(_, Option<(&News, HashMap<&str, _>)>)> =
-            read.into_iter().map(|(from, news)| (from, news.map(|news| (news, news.by_pool())))).collect();
         for pool in self.pools.values_mut() {
-            let heard = read.iter().filter_map(|(from, news)| match news {
-                None => Some((&***from, None)),
-                Some((news, pools)) => match pools.get(&*pool.name) {
-                    Some(queue) => Some((&***from, *queue)),
-                    None => news.whole.then_some((&***from, None)),
-                },
-            });
-            pool.queue.import(heard.collect::<Vec<(&str, Option<&QueueNews>)>>());
+            let heard = read.iter().filter_map(|(from, read)| Some((*from, read.of_pool(&pool.name)?)));
+            pool.queue.import(heard);
             if let Some(replica) = &self.exchange.replica {
                 pool.deal(replica, &self.fleet);
             }
@@ -102,11 +100,20 @@ impl<C: Clock> Handler<Import> for DispatcherActor<C> {
     }
 }
 
-// === impl News ===
+// === impl Read ===
 
-impl News {
-    fn by_pool(&self) -> HashMap<&str, Option<&QueueNews>> {
-        self.pools.iter().map(|news| (&*news.pool, news.queue.as_ref())).collect()
+impl<'a> Read<'a> {
+    fn of(news: &'a News) -> Self {
+        let pools = news.pools.iter().map(|news| (&*news.pool, news.queue.as_ref()));
+        Self::News { whole: news.whole, pools: pools.collect() }
+    }
+
+    /// What is said of that pool, if anything: `None` inside, that it is no more.
+    fn of_pool(&self, pool: &str) -> Option<Option<&'a QueueNews>> {
+        match self {
+            Self::Gone => Some(None),
+            Self::News { whole, pools } => pools.get(pool).copied().or(whole.then_some(None)),
+        }
     }
 }
 

@@ -48,7 +48,8 @@ pub enum Heard {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct News {
-    /// The number of these news: those that come later have a greater one, and what comes after them is not read.
+    /// The number of these news: a greater one for each that is told. News that come after some with a greater number are
+    /// not read.
     pub revision: u64,
     /// Whether this is everything: what is not in it, is not there.
     pub whole: bool,

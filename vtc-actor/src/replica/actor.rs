@@ -15,16 +15,21 @@ use super::exchange::{Exchange, Followed, Reply, Trip};
 use super::inbox::Heard;
 use super::link::{Link, LinkError};
 use super::metrics;
+use super::queue_rows;
+use super::queues::Queues;
 use super::row::{Life, Row, Rows};
 use super::servers::RedisServers;
 use super::status::ReplicaStatus;
+use crate::dispatcher::{self, DispatcherHandle, News};
 
 /// Exchanges what one router's tracker counts with the replicas that share a Redis. See the [module](super).
 ///
 /// It lives as long as an address of it does: a [`ReplicaHandle`](super::ReplicaHandle) holds one.
 pub struct ReplicaActor<C: Clock = CoarseClock> {
     router: Arc<Router<C>>,
+    id: Arc<str>,
     interval: Duration,
+    queues: Option<Queues<C>>,
     exchange: Exchange,
     elsewhere: Elsewhere,
     /// Away while it makes a trip.
@@ -57,7 +62,9 @@ impl<C: Clock> ReplicaActor<C> {
         let (status, _) = watch::channel(ReplicaStatus::new(Arc::clone(&id)));
         Ok(Self {
             router,
+            id: Arc::clone(&id),
             interval: config.interval,
+            queues: None,
             exchange: Exchange::new(id, config.bounds()),
             elsewhere: Elsewhere::default(),
             link: Some(link),
@@ -65,6 +72,13 @@ impl<C: Clock> ReplicaActor<C> {
             failures: 0,
             status,
         })
+    }
+
+    /// The same, which shares the queues of that dispatcher, too, and what runs on its pods.
+    #[must_use]
+    pub fn with_dispatcher(self, dispatcher: &DispatcherHandle<C>) -> Self {
+        let queues = Queues::new(dispatcher.addr().downgrade(), Arc::clone(&self.id));
+        Self { queues: Some(queues), ..self }
     }
 
     /// How it stands, now and whenever that changes.
@@ -78,6 +92,21 @@ impl<C: Clock> ReplicaActor<C> {
         if !ctx.connected() {
             return;
         }
+        let is_connected = self.link.as_ref().is_some_and(Link::is_connected);
+        match self.queues.as_mut().filter(|_| is_connected).and_then(|queues| queues.ask(true)) {
+            Some(asking) => {
+                let told = wrap_future::<_, Self>(asking).map(|news, this, ctx| {
+                    this.put_queues(news);
+                    this.go(ctx);
+                });
+                ctx.spawn(told);
+            }
+            None => self.go(ctx),
+        }
+    }
+
+    /// To Redis, and back.
+    fn go(&mut self, ctx: &mut Context<Self>) {
         let Some(mut link) = self.link.take() else { return };
         // What changes while there is no connection is collected where it changes, and takes no room here.
         let trip = link.is_connected().then(|| self.trip());
@@ -91,9 +120,28 @@ impl<C: Clock> ReplicaActor<C> {
         let back = wrap_future::<_, Self>(going).map(|(link, trip, made), this, ctx| {
             this.link = Some(link);
             let pause = this.came_back(trip.as_ref(), made);
+            this.tell_queues(ctx);
             ctx.run_later(pause, Self::round);
         });
         ctx.spawn(back);
+    }
+
+    /// What the dispatcher says goes to the others.
+    fn put_queues(&mut self, news: Option<News>) {
+        let Some(queues) = &mut self.queues else { return };
+        queues.put(news, self.exchange.outbox());
+    }
+
+    /// What was heard of others goes to the dispatcher.
+    fn tell_queues(&mut self, ctx: &mut Context<Self>) {
+        let now = self.router.tracker().clock().now();
+        let Some(telling) = self.queues.as_mut().and_then(|queues| queues.tell(now)) else { return };
+        let told = wrap_future::<_, Self>(telling).map(|missing, this, _| {
+            for id in missing {
+                this.exchange.read_again(&id, queue_rows::TABLE);
+            }
+        });
+        ctx.spawn(told);
     }
 
     /// The next trip, with what changed here.
@@ -124,6 +172,9 @@ impl<C: Clock> ReplicaActor<C> {
                 let bytes_in = reply.entries.iter().map(|(_, entry)| entry.len() as u64).sum();
                 let Followed { heard, start_over, more } = self.exchange.replied(reply, now);
                 self.says_all |= start_over;
+                if let Some(queues) = self.queues.as_mut().filter(|_| start_over) {
+                    queues.say_all();
+                }
                 let rows_in = self.hear(heard);
                 self.tell_tracker();
                 let (others, unreadable) =
@@ -173,21 +224,43 @@ impl<C: Clock> ReplicaActor<C> {
                     if let Some(bucket) = bucket_of(&table) {
                         let named = rows.iter().filter_map(charge_of);
                         self.elsewhere.hear(&from, bucket, ends, whole, named);
+                    } else if let Some(queues) = self.queues.as_mut().filter(|_| &*table == queue_rows::TABLE)
+                    {
+                        queues.hear(from, dispatcher::Heard::News(queue_rows::news_of(&rows, whole)));
                     }
                 }
                 // What it charged counts until the window has passed it.
-                Heard::Gone(_) => {}
+                Heard::Gone(id) => {
+                    if let Some(queues) = &mut self.queues {
+                        queues.hear(id, dispatcher::Heard::Gone);
+                    }
+                }
             }
         }
         count
     }
 
-    /// Lets go of what is over, and tells the tracker of whoever changed.
-    fn age(&mut self, _: &mut Context<Self>) {
-        self.elsewhere.expire(self.router.tracker().clock().now());
+    /// Lets go of what is over, and tells the tracker of whoever changed. If Redis keeps a round waiting, the dispatcher goes
+    /// on in step all the same: it counts the exchanges, and leaves nothing to others who do not take it.
+    fn age(&mut self, ctx: &mut Context<Self>) {
+        let now = self.router.tracker().clock().now();
+        self.elsewhere.expire(now);
         self.tell_tracker();
         let exchanged_at = self.status.borrow().exchanged_at;
-        metrics::age(exchanged_at.map(|at| self.router.tracker().clock().now().since(at)));
+        metrics::age(exchanged_at.map(|at| now.since(at)));
+        let interval = self.interval;
+        let Some(queues) = self.queues.as_mut().filter(|queues| queues.is_kept_waiting(now, interval)) else {
+            return;
+        };
+        let is_connected = self.status.borrow().is_connected;
+        if let Some(asking) = queues.ask(is_connected) {
+            let told = wrap_future::<_, Self>(asking).map(move |news, this, ctx| {
+                // While there is no connection nothing is collected here; everything is said when there is one.
+                this.put_queues(news.filter(|_| is_connected));
+                this.tell_queues(ctx);
+            });
+            ctx.spawn(told);
+        }
     }
 
     fn tell_tracker(&mut self) {

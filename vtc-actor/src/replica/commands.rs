@@ -9,7 +9,7 @@ use super::exchange::{Bounds, Log, Place, Reply, Trip, Written};
 use super::inbox::{Found, Wanted};
 use super::keys::Keys;
 use super::outbox::{MOST_NUMBERS, Writing};
-use super::row::{Rows, UnreadableEntry};
+use super::row::{Row, Rows, UnreadableEntry};
 
 /// A trip as commands.
 #[derive(Debug)]
@@ -223,7 +223,9 @@ impl Replies {
                 let left: i64 = self.take("PTTL")?;
                 // Negative: there is no such key, or it never ends, which nobody here writes.
                 let left = u64::try_from(left).ok().map(Duration::from_millis);
-                let rows = rows.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+                let row =
+                    |(key, value): (Vec<u8>, Vec<u8>)| Row { key: key.into(), value: Some(value.into()) };
+                let rows = rows.into_iter().map(row).collect();
                 Ok(Found::Table { left, rows })
             }
         }

@@ -189,7 +189,9 @@ mod tests {
                 elsewhere.expire(Tick::from_nanos(now));
                 naive.retain(|_, (ends, _)| *ends > now);
                 if tell {
-                    elsewhere.take_changed(|user, sum| drop(told.insert(user.to_owned(), sum.units())));
+                    elsewhere.take_changed(|user, sum| {
+                        told.insert(user.to_owned(), sum.units());
+                    });
                     for (user, name) in names.iter().enumerate() {
                         let sum: u64 = naive.values().filter_map(|(_, amounts)| amounts.get(&user)).sum();
                         prop_assert_eq!(told.get(name).copied().unwrap_or(0), sum);

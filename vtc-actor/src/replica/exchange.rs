@@ -130,6 +130,11 @@ impl Exchange {
         &self.inbox
     }
 
+    /// See [`Inbox::read_again`].
+    pub fn read_again(&mut self, id: &str, table: &str) {
+        self.inbox.read_again(id, table);
+    }
+
     /// The next round. Whoever has nothing to say says so in time for the others to know that it is there.
     pub fn trip(&mut self, now: Tick) -> Trip {
         self.outbox.expire(now);

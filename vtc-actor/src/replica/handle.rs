@@ -1,15 +1,11 @@
 //! How an app holds a replica.
 
-use std::sync::Arc;
-
 use actix::{Actor, Addr};
 use tokio::sync::watch;
-use vtc_core::{Clock, CoarseClock, ConfigError, Router};
+use vtc_core::{Clock, CoarseClock};
 
 use super::actor::ReplicaActor;
-use super::config::ReplicaConfig;
 use super::metrics;
-use super::servers::RedisServers;
 use super::status::ReplicaStatus;
 
 /// Keeps a replica going, and says how it stands. Cheap to clone; when the last one is dropped, the replica ends with its
@@ -24,18 +20,11 @@ pub struct ReplicaHandle<C: Clock = CoarseClock> {
 
 impl<C: Clock> ReplicaHandle<C> {
     /// Starts a replica on this thread's arbiter. It needs no Redis for that: until there is one it goes on alone.
-    ///
-    /// # Errors
-    /// The first setting that is not allowed.
-    pub fn start(
-        router: Arc<Router<C>>,
-        servers: &RedisServers,
-        config: &ReplicaConfig,
-    ) -> Result<Self, ConfigError> {
-        let actor = ReplicaActor::new(router, servers, config)?;
-        let status = actor.status();
+    #[must_use]
+    pub fn start(replica: ReplicaActor<C>) -> Self {
+        let status = replica.status();
         metrics::describe();
-        Ok(Self { addr: actor.start(), status })
+        Self { addr: replica.start(), status }
     }
 
     /// How it stands now.

@@ -65,7 +65,7 @@ pub enum Found {
         /// How long its rows hold; `None`: it is over.
         left: Option<Duration>,
         /// All its rows.
-        rows: Vec<(Box<[u8]>, Box<[u8]>)>,
+        rows: Vec<Row>,
     },
 }
 
@@ -150,6 +150,18 @@ impl Inbox {
         }
     }
 
+    /// That table of that replica has to be read once more, whole.
+    pub fn read_again(&mut self, id: &str, table: &str) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            match &mut peer.reading {
+                Reading::Nothing => peer.reading = Reading::Tables([table.into()].into()),
+                // All are read anyway.
+                Reading::Names => {}
+                Reading::Tables(tables) => drop(tables.insert(table.into())),
+            }
+        }
+    }
+
     /// What has to be read, at most so many tables.
     pub fn wanted(&mut self, most: usize) -> Vec<Wanted> {
         let mut wanted = Vec::new();
@@ -198,7 +210,6 @@ impl Inbox {
                     peer.missed = peer.missed.max(Some(peer.number));
                 }
                 if let Some(left) = left {
-                    let rows = rows.into_iter().map(|(key, value)| Row { key, value: Some(value) }).collect();
                     let (from, ends) = (Arc::clone(&id), now.saturating_add(left));
                     heard.push(Heard::Rows { from, table, ends, whole: true, rows });
                 }

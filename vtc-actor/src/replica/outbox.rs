@@ -76,6 +76,11 @@ impl Outbox {
         table.changed.insert(key.into(), value);
     }
 
+    /// A table's rows are those that are put from now on, and no others.
+    pub fn replace(&mut self, table: &str, life: Life) {
+        self.tables.insert(table.into(), Table { life, whole: true, changed: HashMap::new() });
+    }
+
     /// Forgets all rows: the next writings replace every table, by what is put from now on.
     pub fn start_over(&mut self) {
         self.out = None;

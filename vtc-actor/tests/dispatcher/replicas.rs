@@ -137,8 +137,7 @@ async fn a_pool_that_is_new_here_is_read_from_everybody() {
     let pods = || [PoolPod::new(Pod::new("only"), capacity)];
     replicas.worlds[0].handle.set_pool("late", pods()).await.unwrap();
     let request = |user| Acquire::new("late", user, 10, 10);
-    replicas.worlds[0].get(request("alice")).await.settle(used());
-    settle_down().await;
+    let held = replicas.worlds[0].get(request("alice")).await;
     for _ in 0..2 {
         replicas.exchange().await;
     }
@@ -151,7 +150,9 @@ async fn a_pool_that_is_new_here_is_read_from_everybody() {
         async move { handle.queues(10).await.unwrap().pools.pop().unwrap().users }
     };
     let [here, there] = [known(&replicas.worlds[0]).await, known(&replicas.worlds[1]).await];
-    assert_eq!((here.len(), here[0].counter), (1, there[0].counter));
+    assert_eq!((here.len(), &*here[0].user, here[0].counter), (1, "alice", there[0].counter));
+    assert!(here[0].counter.as_f64() > 0.0);
+    held.settle(used());
     // Forgotten at one, it is no longer anybody's there; and the other goes on.
     replicas.worlds[0].handle.forget_pool("late").await.unwrap();
     replicas.exchange().await;

@@ -5,10 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod authority;
 mod expiry;
 mod faults;
 mod members;
 mod node;
 mod proxy;
+mod queues;
 mod server;
 mod traffic;

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use vtc_actor::{RedisServers, ReplicaConfig, ReplicaHandle, ReplicaStatus};
+use vtc_actor::{RedisServers, ReplicaActor, ReplicaConfig, ReplicaHandle, ReplicaStatus};
 use vtc_core::{CoarseClock, Router, TimeUnit, TokenTracker, VtcConfig};
 
 /// A router, and the replica that shares what it counts.
@@ -69,7 +69,7 @@ impl Node {
         let shared = Arc::clone(&router);
         let thread = std::thread::spawn(move || {
             actix::System::new().block_on(async move {
-                let handle = ReplicaHandle::start(shared, &servers, &config).unwrap();
+                let handle = ReplicaHandle::start(ReplicaActor::new(shared, &servers, &config).unwrap());
                 ready.send(handle.watch()).unwrap();
                 drop(stopped.await);
             });

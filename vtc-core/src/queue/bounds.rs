@@ -81,7 +81,7 @@
 //!
 //! # Several replicas
 //!
-//! Let R be the most that all users together are charged in one interval between two exchanges, divided by weight; let news
+//! What they tell each other, and how: [`news`](super::news). Let R be the most that all users together are charged in one interval between two exchanges, divided by weight; let news
 //! take at most an interval; let M, and with it U, count what replicas together have on the pods, too many included.
 //!
 //! | | law |
@@ -97,7 +97,7 @@
 //!    between two exchanges, as it was heard: at most 3 R, as news of three intervals may come at once. So its counter is at most
 //!    6 R above any other's who waits; then it is charged at most U / w. What is left is law 2. (It takes others an exchange to
 //!    learn of room, and two more to say that they took it: within four they have, if they live and their users fit.)
-//!    Measured over random users, weights, pods, intervals and delays, less than 2 R was ever needed.
+//!    Measured over random users, weights, pods, intervals and delays, law 2 alone was never broken: U is rarely reached.
 //! 8. Room is left only to others who are behind. If it is still there after four exchanges, all who wait may have it.
 //! 9. A replica fills what it sees, and it sees at least its own. What was free at an exchange is dealt, and each takes
 //!    its part: where all had heard the same, and nobody has come since, they run m together.

@@ -2,8 +2,14 @@
 //!
 //! It keeps accounts and sums; the ledger, which knows the counters and the order, says when they change.
 
+mod account;
+mod replica;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub(super) use self::account::Account;
+pub(super) use self::replica::Replica;
+use self::replica::Row;
 use super::counter::Counter;
 use super::news::UserNews;
 use super::turn::Turn;
@@ -32,103 +38,8 @@ pub(super) struct Sharing {
     pub(super) turn: Turn,
 }
 
-/// What is shared of a user. Its counter is `start + own + others`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Account {
-    pub(super) era: u64,
-    /// The counter at the beginning of the era.
-    pub(super) start: Counter,
-    /// What was charged here in this era.
-    pub(super) own: i128,
-    /// What is known to have been charged elsewhere in this era.
-    others: i128,
-    /// How much of its charges elsewhere may be taken back.
-    pub(super) held: u128,
-    /// Requests that wait elsewhere.
-    waiting: u64,
-    /// At how many other replicas it is present.
-    present: u32,
-    /// Whether `others` has charges of which there is no row any more.
-    pub(super) has_ghosts: bool,
-    /// Its key among those who wait elsewhere, if it is there.
-    away: Option<Counter>,
-    is_changed: bool,
-    /// How many exchanges there had been when anything of it last changed, here or elsewhere.
-    changed_at: u64,
-    /// Whether others have been told of it.
-    pub(super) is_told: bool,
-    told: Told,
-}
-
-/// What others were told of own charges in this era.
-#[derive(Clone, Copy, Debug, Default)]
-struct Told {
-    revision: u64,
-    /// By the news of that revision.
-    last: i128,
-    /// By the news before.
-    before: i128,
-}
-
-/// What is known of another replica.
-#[derive(Debug, Default)]
-pub(super) struct Replica {
-    rows: HashMap<UserIndex, Row>,
-    revision: u64,
-    level: Option<Counter>,
-    /// How many requests it has dispatched.
-    dispatched: u64,
-    /// Whether it has dispatched any since room was last left to it.
-    has_answered: bool,
-    /// Whether who waits there does not count, as room that was left to it was not taken.
-    is_waived: bool,
-}
-
-/// A row of another replica.
-#[derive(Clone, Copy, Debug, Default)]
-struct Row {
-    era: u64,
-    charged: i128,
-    held: u128,
-    waiting: u32,
-    present: bool,
-}
-
 /// An idle user is kept for so many exchanges after anything of it has changed, as more may be on its way.
 const KEPT_FOR: u64 = 8;
-
-// === impl Account ===
-
-impl Account {
-    /// The counter that follows.
-    pub(super) fn counter(&self) -> Counter {
-        let start = i128::try_from(self.start.units()).unwrap_or(i128::MAX);
-        let sum = start.saturating_add(self.others).saturating_add(self.own);
-        Counter::from_units(sum.max(0).unsigned_abs())
-    }
-
-    /// Whether anything of the user waits or runs elsewhere.
-    pub(super) const fn is_present(&self) -> bool {
-        self.present > 0
-    }
-
-    /// Whether anything of the user waits elsewhere.
-    pub(super) const fn waits(&self) -> bool {
-        self.waiting > 0
-    }
-
-    fn begin(&mut self, era: u64, start: Counter, own: i128) {
-        (self.era, self.start, self.own, self.others) = (era, start, own, 0);
-        (self.told, self.has_ghosts) = (Told::default(), false);
-    }
-
-    /// Own charges that others may not have heard of: all since the news before the last, which may be on its way.
-    const fn unheard(&self, revision: u64) -> i128 {
-        let told = if self.told.revision == revision { self.told.before } else { self.told.last };
-        let unheard = self.own - told;
-        if unheard > 0 { unheard } else { 0 }
-    }
-}
 
 // === impl Sharing ===
 
@@ -192,11 +103,6 @@ impl Sharing {
         let first =
             self.replicas.iter().find(|(_, replica)| waiting > 0 && !replica.is_waived && has(replica));
         (waiting, first.map(|(name, _)| &**name))
-    }
-
-    /// The highest level of the others.
-    pub(super) fn highest_level(&self) -> Option<Counter> {
-        self.replicas.values().filter_map(|replica| replica.level).max()
     }
 
     /// The user has this counter, and stands in the order here or does not.
@@ -284,65 +190,6 @@ impl Sharing {
         account.has_ghosts |= row.era == account.era && row.charged != 0;
     }
 
-    /// The users of whom that replica has a row.
-    pub(super) fn users_of(&self, from: &str) -> Vec<UserIndex> {
-        let mut users: Vec<_> =
-            self.replicas.get(from).into_iter().flat_map(|replica| replica.rows.keys().copied()).collect();
-        users.sort_unstable();
-        users
-    }
-
-    /// No room was left to others: they have nothing to answer yet.
-    pub(super) fn ask_again(&mut self) {
-        self.replicas.values_mut().for_each(|replica| replica.has_answered = false);
-    }
-
-    /// The replicas where somebody waits, though room was left to them, and who have dispatched nobody since.
-    pub(super) fn silent(&self) -> Vec<Box<str>> {
-        let waits = |replica: &Replica| replica.rows.values().any(|row| row.waiting > 0);
-        let silent = self.replicas.iter().filter(|(_, replica)| !replica.has_answered && waits(replica));
-        silent.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Takes note of what a replica says of itself, unless that is old: then nothing else of it is to be read. Says whether it
-    /// has dispatched anything that it had not before.
-    pub(super) fn hear_of(
-        &mut self,
-        from: &str,
-        revision: u64,
-        level: Option<Counter>,
-        dispatched: u64,
-    ) -> Option<bool> {
-        if !self.replicas.contains_key(from) {
-            self.replicas.insert(from.into(), Replica { dispatched, ..Replica::default() });
-        }
-        let replica = self.replicas.get_mut(from).filter(|replica| replica.revision <= revision)?;
-        let has_moved = replica.dispatched != dispatched;
-        (replica.revision, replica.level, replica.dispatched) = (revision, level, dispatched);
-        replica.has_answered |= has_moved;
-        Some(has_moved)
-    }
-
-    /// Whether who waits at that replica counts, from now on. Returns those for whom that makes a difference.
-    pub(super) fn waive(&mut self, from: &str, is_waived: bool) -> Vec<UserIndex> {
-        let Some(replica) = self.replicas.get_mut(from).filter(|replica| replica.is_waived != is_waived)
-        else {
-            return Vec::new();
-        };
-        replica.is_waived = is_waived;
-        let waiting: Vec<_> =
-            replica.rows.iter().map(|(user, row)| (*user, u64::from(row.waiting))).collect();
-        let mut users = Vec::new();
-        for (user, waiting) in waiting.into_iter().filter(|(_, waiting)| *waiting > 0) {
-            let account = self.account_mut(user);
-            let after = |sum: u64| if is_waived { sum - waiting } else { sum + waiting };
-            account.waiting = after(account.waiting);
-            self.waiting = after(self.waiting);
-            users.push(user);
-        }
-        users
-    }
-
     /// The users of whom something is to be told since the last time; with `all`, those of the `known` of whom there is
     /// anything to be told.
     pub(super) fn take_changed(
@@ -364,9 +211,7 @@ impl Sharing {
     /// The user is told of, in news of that revision.
     pub(super) fn tell(&mut self, user: UserIndex, revision: u64) {
         let account = self.account_mut(user);
-        let served = account.own - account.told.last;
-        account.told = Told { revision, last: account.own, before: account.told.last };
-        account.is_told = true;
+        let served = account.tell(revision);
         self.turn.served(served);
     }
 

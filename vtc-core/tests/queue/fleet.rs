@@ -256,7 +256,8 @@ impl Fleet {
         held
     }
 
-    fn dispatch(&mut self, replica: usize) {
+    /// All go from that replica who may.
+    pub fn dispatch(&mut self, replica: usize) {
         if self.replicas[replica].is_dead {
             return;
         }
@@ -294,7 +295,7 @@ impl Fleet {
     }
 
     /// Each request that runs writes a token, and ends with its last.
-    fn write(&mut self) {
+    pub fn write(&mut self) {
         for runs in &mut self.runs {
             if runs.done < runs.job.output {
                 runs.done += 1;

@@ -88,7 +88,6 @@ fn fate() -> impl Strategy<Value = Fate> {
 
 /// Exchanges in which everything is heard, until nothing is left to say.
 fn converge(fleet: &mut Fleet) {
-    fleet.cuts.clear();
     for _ in 0..4 {
         fleet.step += 100;
         (0..fleet.replicas.len()).for_each(|replica| fleet.exchange(replica, || Fate::after(0)));
@@ -212,7 +211,6 @@ proptest! {
     #[test]
     fn users_who_wait_throughout_are_served_alike(case in case()) {
         let gap = case.worst_gap(true);
-        eprintln!("gap {gap}");
         prop_assert!(gap <= INTERVALS, "{gap} intervals more than in one queue");
     }
 }
@@ -231,9 +229,9 @@ fn room_that_a_dead_replica_does_not_take_is_taken() {
     let interval = 10;
     let mut fleet = Fleet::new("vtc-fair", 2, 2, &[10], interval);
     converge(&mut fleet);
-    // The second is the one that room is left to.
-    let mut crowd = Crowd::new(&[1000, 4000], &[&[0], &[1]], 100);
-    crowd.run(&mut fleet, 1000, || Fate::after(3));
+    // Each has half of the places when the second stops, whose user then falls behind.
+    let mut crowd = Crowd::new(&[1000, 1000], &[&[0], &[1]], 100);
+    crowd.run(&mut fleet, 3000, || Fate::after(3));
     fleet.stop(1);
     let (mut waited, mut idle) = (0, Vec::new());
     for _ in 0..1000 {
@@ -281,9 +279,10 @@ fn replicas_that_were_apart_for_long_have_one_scale_when_they_meet_and_nobody_wa
 }
 
 #[test]
-fn what_a_lost_replica_has_charged_stays_charged() {
-    let mut fleet = Fleet::new("vtc-fair", 3, 2, &[10], 10);
+fn what_a_lost_replica_has_charged_stays_charged_also_for_who_comes_later() {
+    let mut fleet = Fleet::new("vtc-fair", 4, 2, &[10], 10);
     converge(&mut fleet);
+    (0..3).for_each(|replica| fleet.part(replica, 3));
     let mut crowd = Crowd::new(&[1000, 1000], &[&[0, 1, 2], &[0, 1, 2]], 100);
     crowd.run(&mut fleet, 1000, || Fate::after(3));
     fleet.stop(2);
@@ -291,13 +290,40 @@ fn what_a_lost_replica_has_charged_stays_charged() {
     let counters = |fleet: &Fleet| [0, 1].map(|replica| fleet.counter(replica, 0).unwrap());
     converge(&mut fleet);
     let before = counters(&fleet);
-    fleet.lose(0, 2);
+    assert_eq!(before[0], before[1]);
+    (0..2).for_each(|replica| fleet.lose(replica, 2));
     assert_eq!(counters(&fleet), before);
-    fleet.lose(1, 2);
-    assert_eq!(counters(&fleet), before);
+    // The fourth has never heard of the one that is lost.
+    fleet.cuts.clear();
     converge(&mut fleet);
-    assert_eq!(counters(&fleet)[0], counters(&fleet)[1]);
-    assert!(counters(&fleet) >= before);
+    let after = [0, 1, 3].map(|replica| fleet.counter(replica, 0).unwrap());
+    assert!(
+        after.iter().all(|counter| *counter == after[0] && *counter >= before[0]),
+        "{before:?} {after:?}"
+    );
+}
+
+#[test]
+fn what_was_charged_while_nobody_had_heard_of_a_lift_is_not_lost() {
+    let mut fleet = Fleet::new("vtc-fair", 2, 2, &[10], 10);
+    converge(&mut fleet);
+    let job = |user| Job { user, weight: 1000, input: 100, output: 1000, predicted: 1000 };
+    // The first user runs at one replica and waits nowhere; the other is at 500 and waits.
+    fleet.push(0, job(0));
+    fleet.dispatch(0);
+    fleet.push(1, Job { input: 500, ..job(1) });
+    fleet.dispatch(1);
+    fleet.push(1, job(1));
+    converge(&mut fleet);
+    let level = fleet.counter(1, 1).unwrap();
+    assert!(fleet.counter(0, 0).unwrap() < level);
+    // It is lifted at the other replica, and served at the first meanwhile.
+    fleet.push(1, job(0));
+    (0..20).for_each(|_| fleet.write());
+    let served = 40_000_000;
+    converge(&mut fleet);
+    let counters = [0, 1].map(|replica| fleet.counter(replica, 0).unwrap());
+    assert_eq!(counters, [level + served; 2]);
 }
 
 #[test]

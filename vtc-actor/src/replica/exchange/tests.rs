@@ -154,13 +154,11 @@ impl FakeRedis {
             }
             Wanted::Table(id, table) => {
                 let rows = self.tables.get(id).and_then(|tables| tables.get(&**table));
+                let row =
+                    |(key, value): (&Bytes, &Bytes)| Row { key: key.clone(), value: Some(value.clone()) };
                 Found::Table {
                     left: rows.map(|_| Duration::from_secs(1_000_000)),
-                    rows: rows
-                        .into_iter()
-                        .flatten()
-                        .map(|(key, value)| (key.clone(), value.clone()))
-                        .collect(),
+                    rows: rows.into_iter().flatten().map(row).collect(),
                 }
             }
         }
