@@ -75,6 +75,11 @@ impl Trail {
         });
     }
 
+    /// The pods of that pool can serve it.
+    pub(crate) fn waits_for(&self, pool: &Arc<str>) {
+        self.note(|notes| notes.decision.pool = Some(Arc::clone(pool)));
+    }
+
     /// Its turn has come. Looks at what was decided from, now. `counted`: whether those before it were.
     pub(crate) fn admitted(&self, pass: &Pass, counted: bool, router: &Router, scoring: ScoringConfig) {
         let grant = pass.grant();

@@ -45,7 +45,8 @@ impl<'a> Queue<'a> {
     ) -> Result<Self, ConfigError> {
         let held = setup.profile.pool_tokens() as f64 * setup.pods.max(1) as f64;
         let wrong = |allowed: String| ConfigError::new("policy", discipline, allowed);
-        let quantum = Tokens::new(setup.quantum.unwrap_or(held / QUANTUM)).map_err(|error| wrong(error.to_string()))?;
+        let quantum =
+            Tokens::new(setup.quantum.unwrap_or(held / QUANTUM)).map_err(|error| wrong(error.to_string()))?;
         let by_name = discipline::by_name(discipline, &DisciplineOptions { quantum });
         let by_name = by_name.map_err(|error| wrong(error.to_string()))?;
         let cap = setup.policy.running_per_user;
