@@ -50,6 +50,8 @@ pub struct Model {
     pub per_request_ms: f64,
     /// What each prompt token adds that is read in it.
     pub per_prompt_token_ms: f64,
+    /// What passes on a pod before a first token, besides steps.
+    pub entry_ms: f64,
     /// From how many times of requests that is reckoned.
     pub times: usize,
     /// By how much half of these are off at most, as a part of each.
@@ -59,8 +61,9 @@ pub struct Model {
 /// How near the unchanged replay comes to what was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Agreement {
-    /// By what part the median and the 99th percentile of the times to the first token are apart, the larger of the two: 0.1
-    /// says that they differ by a tenth of the smaller. `None`: one of both has none.
+    /// By what part a user's median and 99th percentile of the times to the first token are apart, the larger of the two; on
+    /// average over the users with at least 20 requests, each as often as it has asked, or else of all together. 0.1 says
+    /// that they differ by a tenth of the smaller. `None`: there are none to compare.
     pub off: Option<f64>,
     /// Whether what the replay says of the change can be taken for more than a direction.
     pub is_close: bool,
@@ -106,6 +109,8 @@ const SAID: usize = 3;
 const CLOSE: f64 = 0.5;
 /// Times shorter than this, in seconds, are taken for it when they are compared: they are all the same to whoever waits.
 const SHORT: f64 = 0.02;
+/// Of fewer requests a user's times say little of how near the replay is.
+const ENOUGH: u64 = 20;
 /// Of fewer requests the 99th percentile is the slowest.
 const HUNDRED: u64 = 100;
 
@@ -129,7 +134,7 @@ impl Answer {
             at += 1;
             at <= SHOWN || is_named(user)
         });
-        let agreement = Agreement::of(&all[0], &all[1]);
+        let agreement = Agreement::of(&all, &users);
         let mut answer = Self {
             pool: history.pool.to_string(),
             span: history.span,
@@ -143,6 +148,7 @@ impl Answer {
                 step_ms: fit.profile.step_ms,
                 per_request_ms: fit.profile.decode_per_request_ms,
                 per_prompt_token_ms: fit.profile.prefill_per_token_ms,
+                entry_ms: fit.entry * 1e3,
                 times: fit.times,
                 error: fit.error,
             },
@@ -160,15 +166,24 @@ impl Answer {
 // === impl Agreement ===
 
 impl Agreement {
-    fn of(measured: &Figures, replayed: &Figures) -> Self {
-        let apart = |a: f64, b: f64| {
-            let (a, b) = (a.max(SHORT), b.max(SHORT));
-            a.max(b) / a.min(b) - 1.0
+    fn of(all: &[Figures; 3], users: &[UserAnswer]) -> Self {
+        let of = |[measured, replayed, _]: &[Figures; 3]| {
+            let (m, r) = measured.first_token.zip(replayed.first_token)?;
+            Some((apart(m[0], r[0]).max(apart(m[1], r[1])), measured.requests as f64))
         };
-        let pairs = measured.first_token.zip(replayed.first_token);
-        let off = pairs.map(|(m, r)| apart(m[0], r[0]).max(apart(m[1], r[1])));
+        let enough = users.iter().filter(|user| user.figures[0].requests >= ENOUGH);
+        let (sum, weight) = enough
+            .filter_map(|user| of(&user.figures))
+            .fold((0.0, 0.0), |(sum, weight), (off, requests)| (sum + off * requests, weight + requests));
+        let off = if weight > 0.0 { Some(sum / weight) } else { of(all).map(|(off, _)| off) };
         Self { off, is_close: off.is_some_and(|off| off <= CLOSE) }
     }
+}
+
+/// By what part of the smaller two times differ.
+fn apart(a: f64, b: f64) -> f64 {
+    let (a, b) = (a.max(SHORT), b.max(SHORT));
+    a.max(b) / a.min(b) - 1.0
 }
 
 // === impl Figures ===
@@ -281,9 +296,13 @@ fn words(answer: &Answer, change: &Change, rules: &Rules) -> Vec<String> {
     ));
     let mut moved: Vec<_> = answer.users.iter().filter_map(|user| Some((step(user)?, user))).collect();
     moved.sort_by(|a, b| b.0.total_cmp(&a.0));
+    if moved.is_empty() {
+        words.push("Nobody's p99 first token would change by a tenth.".to_owned());
+    }
     for (_, user) in moved.into_iter().take(SAID) {
         let [[_, m99], [_, r99], [_, c99]] = [0, 1, 2].map(|run| shown(&user.figures[run]));
-        let few = if user.figures[0].requests < HUNDRED { ", the slowest of its few" } else { "" };
+        let count = user.figures[0].requests;
+        let few = if count < HUNDRED { format!(" (the slowest of {count})") } else { String::new() };
         words.push(format!(
             "{}'s p99 first token{few} would be {c99} instead of {r99} (measured: {m99}).",
             user.user
@@ -296,10 +315,8 @@ fn words(answer: &Answer, change: &Change, rules: &Rules) -> Vec<String> {
 fn step(user: &UserAnswer) -> Option<f64> {
     let [_, replayed] = user.figures[1].first_token?;
     let [_, changed] = user.figures[2].first_token?;
-    let (a, b) = (replayed.max(SHORT), changed.max(SHORT));
-    let step = a.max(b) / a.min(b);
     // What moves by less than a tenth does not move.
-    (step >= 1.1).then_some(step)
+    Some(apart(replayed, changed)).filter(|step| *step >= 0.1)
 }
 
 fn refusals(replayed: &Figures, changed: &Figures) -> String {

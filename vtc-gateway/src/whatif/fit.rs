@@ -6,8 +6,10 @@
 //! a + b * (requests on the pod) + c * (tokens of prompts that were read in it)
 //! ```
 //!
+//! and before its first token some time `d` passes besides, as in an engine that lets requests in only now and then.
+//!
 //! So each request gives one equation, or two where its first token is known: for the time to it, and for what came after.
-//! `a`, `b` and `c` are those of the least squares of the relative errors.
+//! `a`, `b`, `c` and `d` are those of the least squares of the relative errors.
 
 use std::collections::HashMap;
 
@@ -27,6 +29,8 @@ pub struct Fit {
     pub error: f64,
     /// The most requests that were seen on one pod at a time.
     pub most_running: usize,
+    /// What passes on a pod before a first token, besides steps, in seconds.
+    pub entry: f64,
 }
 
 /// From so many requests on something is said.
@@ -66,11 +70,11 @@ impl Fit {
         let loads: HashMap<u32, Load> =
             pods.iter().map(|(pod, of)| (*pod, Load::of(of, waits_in_pod))).collect();
         let rows: Vec<Row> = served().flat_map(|it| rows(it, &loads[&it.pod], waits_in_pod)).collect();
-        let [step, request, prompt] = fit(&rows);
+        let [step, request, prompt, entry] = fit(&rows);
         let mut errors: Vec<f64> = rows
             .iter()
-            .map(|[steps, requests, prompts]| {
-                (step * steps + request * requests + prompt * prompts - 1.0).abs()
+            .map(|[steps, requests, prompts, entries]| {
+                (step * steps + request * requests + prompt * prompts + entry * entries - 1.0).abs()
             })
             .collect();
         errors.sort_unstable_by(f64::total_cmp);
@@ -101,29 +105,30 @@ impl Fit {
             ..PagedProfile::default()
         };
         let error = errors.get(errors.len() / 2).copied().unwrap_or(1.0);
-        Self { profile, times: rows.len(), error, most_running }
+        Self { profile, times: rows.len(), error, most_running, entry }
     }
 }
 
 /// The equations of one request, each divided by the time that it is about.
 fn rows(of: &Past, load: &Load, waits_in_pod: bool) -> impl Iterator<Item = Row> {
     let (begin, end) = (of.at + of.waited, of.at + of.duration);
-    let row = move |steps: f64, from: f64, to: f64, prompts: f64| {
+    let row = move |steps: f64, from: f64, to: f64, prompts: f64, entry: f64| {
         let time = to - from;
         (steps >= 1.0 && time > 1e-6)
-            .then(|| [steps / time, steps * load.running(from, to) / time, prompts / time])
+            .then(|| [steps / time, steps * load.running(from, to) / time, prompts / time, entry / time])
     };
     let first = of.first_token.map(|time| of.at + time).filter(|first| (begin..=end).contains(first));
     let steps = of.output as f64;
     let read = |from, to| load.read(from, to);
     let rows = match first {
         // Where requests wait in the pod, the time to the first token says little about a step.
-        Some(first) if waits_in_pod => [None, row(steps - 1.0, first, end, read(first, end))],
-        Some(first) => {
-            [row(1.0, begin, first, read(begin, first)), row(steps - 1.0, first, end, read(first, end))]
-        }
+        Some(first) if waits_in_pod => [None, row(steps - 1.0, first, end, read(first, end), 0.0)],
+        Some(first) => [
+            row(1.0, begin, first, read(begin, first), 1.0),
+            row(steps - 1.0, first, end, read(first, end), 0.0),
+        ],
         None if waits_in_pod => [None, None],
-        None => [row(steps, begin, end, read(begin, end)), None],
+        None => [row(steps, begin, end, read(begin, end), 1.0), None],
     };
     rows.into_iter().flatten()
 }
@@ -249,15 +254,16 @@ mod tests {
         );
     }
 
-    /// Pods whose steps take 20 ms, and 2 ms more for each request: 1 at a time, and 3 at a time.
+    /// Pods whose steps take 20 ms, and 2 ms more for each request and 1 ms for each prompt token, and that let nobody in for
+    /// 50 ms: 1 at a time, and 3 at a time.
     fn steps(waited: f64) -> Vec<Past> {
         let alone = (0..20).map(|number| {
             let at = f64::from(number) * 10.0;
-            past(at, waited, Some(waited + 0.022 + 0.1), waited + 0.022 * 11.0 + 0.1, 11)
+            past(at, waited, Some(waited + 0.022 + 0.15), waited + 0.022 * 11.0 + 0.15, 11)
         });
         let together = (0..60).map(|number| {
             let at = 1000.0 + f64::from(number / 3) * 10.0;
-            past(at, waited, Some(waited + 0.026 + 0.3), waited + 0.026 * 11.0 + 0.3, 11)
+            past(at, waited, Some(waited + 0.026 + 0.35), waited + 0.026 * 11.0 + 0.35, 11)
         });
         alone.chain(together).collect()
     }
@@ -271,6 +277,7 @@ mod tests {
         near(fit.profile.decode_per_request_ms, 2.0);
         near(fit.profile.prefill_per_token_ms, 1.0);
         assert!(fit.error < 1e-9, "{}", fit.error);
+        near(fit.entry, 0.05);
         assert_eq!((fit.times, fit.most_running), (160, 3));
         assert_eq!(fit.profile.max_running, UNLIMITED, "the queue's capacity decides");
     }

@@ -1,16 +1,16 @@
-//! The least squares of three coefficients, none of them negative.
+//! The least squares of a few coefficients, none of them negative.
 
 /// One equation: the terms times the coefficients are to be 1.
 pub(super) type Row = [f64; TERMS];
 
 /// How many coefficients there are.
-pub(super) const TERMS: usize = 3;
+pub(super) const TERMS: usize = 4;
 
 /// The coefficients, none negative, for which the sum over the rows of `(row * coefficients - 1)^2` is least. A term that
 /// no row tells apart from the others has 0. O(rows).
 ///
-/// The least sum is that without any bound for those coefficients that are not 0 in it. So all eight choices of these are
-/// tried.
+/// The least sum is that without any bound for those coefficients that are not 0 in it. So all choices of these are
+/// tried, which are few.
 pub(super) fn fit(rows: &[Row]) -> [f64; TERMS] {
     let mut normal = [[0.0; TERMS]; TERMS];
     let mut right = [0.0; TERMS];
@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn rows() -> impl Strategy<Value = Vec<Row>> {
-        proptest::collection::vec([0.0..4.0, 0.0..4.0, 0.0..4.0], 1..30)
+        proptest::collection::vec([0.0..4.0, 0.0..4.0, 0.0..4.0, 0.0..4.0], 1..30)
     }
 
     proptest! {
@@ -88,7 +88,7 @@ mod tests {
         }
 
         #[test]
-        fn coefficients_that_made_the_rows_are_found(truth in [0.0..3.0, 0.0..3.0, 0.1..3.0], terms in rows()) {
+        fn coefficients_that_made_the_rows_are_found(truth in [0.0..3.0, 0.0..3.0, 0.0..3.0, 0.1..3.0], terms in rows()) {
             prop_assume!(terms.len() > 5);
             let time = |row: &Row| row.iter().zip(truth).map(|(a, x)| a * x).sum::<f64>();
             let rows: Vec<Row> = terms.iter().filter(|row| time(row) > 0.01).map(|row| row.map(|it| it / time(row))).collect();
@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn what_is_not_told_apart_is_0() {
-        assert_eq!(fit(&[]), [0.0; 3]);
-        let [a, b, c] = fit(&[[2.0, 2.0, 0.0], [4.0, 4.0, 0.0]]);
-        assert!((a == 0.0) != (b == 0.0) && c == 0.0, "{a} {b} {c}");
+        assert_eq!(fit(&[]), [0.0; TERMS]);
+        let [a, b, c, d] = fit(&[[2.0, 2.0, 0.0, 0.0], [4.0, 4.0, 0.0, 0.0]]);
+        assert!((a == 0.0) != (b == 0.0) && c + d == 0.0, "{a} {b} {c} {d}");
     }
 }

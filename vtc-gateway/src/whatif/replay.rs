@@ -26,8 +26,9 @@ pub fn answer(history: &History, rules: &Rules, change: &Change) -> Result<Answe
     let other_rules = rules.with(change);
     let tokens = rules.vtc.tracker.weights;
     let measured = measure(history, &weights, tokens, history.outcomes())?;
-    let replayed = measure(history, &weights, tokens, replay(history, &weights, &rules.setup(&fit)?)?)?;
-    let changed = replay(history, &other_weights, &other_rules.setup(&fit)?)?;
+    let replayed = replay(history, &weights, &rules.setup(&fit)?, fit.entry)?;
+    let replayed = measure(history, &weights, tokens, replayed)?;
+    let changed = replay(history, &other_weights, &other_rules.setup(&fit)?, fit.entry)?;
     let changed = measure(history, &other_weights, tokens, changed)?;
     Ok(Answer::of(history, change, [rules, &other_rules], &fit, [&measured, &replayed, &changed]))
 }
@@ -49,8 +50,14 @@ fn changed(history: &History, change: &Change) -> Result<Vec<Weight>, WhatIfErro
     Ok(history.users.iter().map(other).collect())
 }
 
-/// What would become of the requests, in the order in which they came.
-fn replay(history: &History, weights: &[Weight], setup: &Setup) -> Result<Vec<Outcome>, WhatIfError> {
+/// What would become of the requests, in the order in which they came. `entry`: what passes before a first token, besides the
+/// steps of a pod.
+fn replay(
+    history: &History,
+    weights: &[Weight],
+    setup: &Setup,
+    entry: f64,
+) -> Result<Vec<Outcome>, WhatIfError> {
     let names = history.users.iter().map(|(name, _)| name);
     let clients: Vec<_> =
         names.zip(weights).map(|(name, weight)| Client { name: name.clone(), weight: *weight }).collect();
@@ -68,8 +75,11 @@ fn replay(history: &History, weights: &[Weight], setup: &Setup) -> Result<Vec<Ou
     // No two come at the same moment, and each is told of once.
     outcomes.sort_by(|a, b| a.arrival.total_cmp(&b.arrival));
     for (outcome, past) in outcomes.iter_mut().zip(&history.requests) {
+        let Some(served) = &mut outcome.served else { continue };
+        served.first_token += entry;
+        served.end += entry;
         // Whoever got its answer whole would get it whole.
-        if let (true, None, Some(served)) = (past.is_served, past.first_token, &mut outcome.served) {
+        if past.is_served && past.first_token.is_none() {
             served.first_token = served.end;
         }
     }

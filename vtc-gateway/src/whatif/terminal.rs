@@ -34,16 +34,16 @@ pub async fn run(args: &WhatIfArgs) -> anyhow::Result<()> {
 pub fn laid_out(answer: &Value) -> String {
     let users = answer["users"].as_array().map(Vec::as_slice).unwrap_or_default();
     let name = |user: &Value| plain(user["user"].as_str().unwrap_or_default());
-    let width = users.iter().map(|user| name(user).chars().count()).max().unwrap_or_default().clamp(14, 32);
+    let width = users.iter().map(|user| name(user).chars().count()).max().unwrap_or_default().clamp(9, 32);
     let mut page = format!(
-        "What if: {}\n\n{:width$}  {:^19}  {:^17}  {:^17}  {:^17}\n{:width$}  {:>8} {:>10}",
+        "What if: {}\n\nTimes to the first token, in seconds:\n\n{:width$}  {:^19}  {:^17}  {:^17}  {:^17}\n{:width$}  {:>8} {:>10}",
         plain(answer["change"].as_str().unwrap_or_default()),
         "",
         "",
         "measured",
         "replayed as is",
         "with the change",
-        "first token, s",
+        "user",
         "requests",
         "weight",
     );
@@ -142,7 +142,7 @@ mod tests {
             page.contains("3 users more") && page.ends_with("40 requests came.\nIt would be better.\n"),
             "{page}"
         );
-        let widths: Vec<_> = page.lines().skip(3).take(3).map(str::len).collect();
+        let widths: Vec<_> = page.lines().skip(5).take(3).map(str::len).collect();
         assert!(
             widths.windows(2).all(|pair| pair[0] == pair[1]),
             "{widths:?}: columns stand below each other"
