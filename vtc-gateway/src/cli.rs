@@ -29,6 +29,12 @@ pub enum Command {
     Demo(DemoArgs),
     /// Tell what became of a request, and why: asks a running gateway.
     Explain(ExplainArgs),
+    /// Show who is served and who waits, in the terminal: asks a running gateway.
+    Top(TopArgs),
+    /// Tell what another queue, policy, weight or number of pods would do: asks a running gateway, which replays the requests
+    /// of its last minutes.
+    #[command(after_help = WHATIF_HELP)]
+    Whatif(WhatIfArgs),
     /// Make a new API key: prints the key, which is nowhere else, and the line that lets the gateway recognise it.
     #[command(after_help = KEY_HELP)]
     Key,
@@ -128,13 +134,68 @@ pub struct ExplainArgs {
     /// The request's name, as its answer says it in the header `request-id`.
     #[arg(value_name = "ID")]
     pub id: String,
+    /// Which gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+}
+
+/// Which gateway is asked.
+#[derive(Args, Clone, Debug)]
+pub struct GatewayArgs {
     /// The gateway.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    pub gateway: String,
+    #[arg(long = "gateway", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub url: String,
     /// The variable of the environment that holds the admin's key, if the gateway wants one.
     #[arg(long, value_name = "VAR")]
     pub admin_key_env: Option<String>,
 }
+
+/// Flags of the view in the terminal.
+#[derive(Args, Clone, Debug)]
+pub struct TopArgs {
+    /// Which gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+}
+
+/// Flags of the question what a change would do.
+#[derive(Args, Clone, Debug)]
+pub struct WhatIfArgs {
+    /// Another discipline of the queue: fcfs, vtc-fair, vtc-pred, vtc-max-fair, lcf or drr; none for no queue.
+    #[arg(long, value_name = "NAME")]
+    pub queue: Option<String>,
+    /// Another policy that chooses pods: vtc-basic, random, round-robin, least-request or power-of-two.
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Another weight of an account; may be given several times.
+    #[arg(long = "weight", value_name = "ACCOUNT=WEIGHT")]
+    pub weights: Vec<String>,
+    /// So many pods, or so many more or less.
+    #[arg(long, value_name = "N|+N|-N", allow_hyphen_values = true)]
+    pub pods: Option<String>,
+    /// How many minutes to look back, up to 60 [default: 5].
+    #[arg(long, value_name = "N")]
+    pub minutes: Option<String>,
+    /// The model whose requests are looked at [default: the one with the most].
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Which gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+}
+
+/// What stands below the help of `whatif`.
+const WHATIF_HELP: &str = "\
+The same requests come at the same moments; how long the pods take is reckoned from the times that were seen. The replay without \
+the change stands beside what was measured: how far those two are apart is how far the third can be trusted.
+
+Examples:
+  vtc-gateway whatif --queue fcfs
+  vtc-gateway whatif --weight alice=4 --minutes 10
+  vtc-gateway whatif --pods +2";
 
 // === impl ServeArgs ===
 

@@ -10,7 +10,7 @@ use crate::error::GatewayError;
 use crate::estimate::Estimators;
 use crate::identity::{self, Identity, Rules};
 use crate::metrics;
-use crate::settings::{Aliases, EndpointsSetting, Limits, Settings};
+use crate::settings::{self, Aliases, EndpointsSetting, Limits, Settings};
 use crate::tenant::Tenants;
 use crate::upstream::Manners;
 
@@ -35,6 +35,8 @@ pub struct Configuration {
     pub retries: usize,
     /// How long a request may wait in the queue, if there is one.
     pub longest_wait: Option<Duration>,
+    /// The queue's rules, if there is one.
+    pub queue: Option<settings::Queue>,
     /// How pods are spoken to.
     pub(crate) manners: Arc<Manners>,
 }
@@ -55,6 +57,7 @@ impl Configuration {
             limits: settings.limits,
             retries: settings.upstream.retries,
             longest_wait: settings.queue.as_ref().and_then(|queue| queue.dispatcher.longest_wait),
+            queue: settings.queue.clone(),
             manners: Arc::new(Manners::new(&settings.upstream, &settings.pod_tls)),
         }
     }

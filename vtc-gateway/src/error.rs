@@ -17,6 +17,7 @@ pub use self::shape::{Shape, Told};
 use crate::identity::LONGEST_NAME;
 use crate::quota::Standing;
 use crate::request::RequestError;
+use crate::whatif::{self, WhatIfError};
 
 /// Why a request got no answer from a pod.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -146,11 +147,18 @@ pub enum GatewayError {
         /// How many are remembered.
         kept: usize,
     },
+    /// What a change would do cannot be said.
+    #[error(transparent)]
+    WhatIf(#[from] WhatIfError),
     /// An estimate that is no number: cannot come from a real request.
     #[error(transparent)]
     Tokens(#[from] InvalidTokens),
 }
 
+/// The code of [`GatewayError::QueueFull`].
+pub(crate) const QUEUE_FULL: &str = "queue_full";
+/// The code of [`GatewayError::QueueTimeout`].
+pub(crate) const QUEUE_TIMEOUT: &str = "queue_timeout";
 /// When to come back while no pod is ready: readiness is looked at every few seconds.
 const RETRY_SECONDS: u64 = 2;
 
@@ -179,14 +187,20 @@ impl GatewayError {
             Self::UnknownModel { .. } => "model_not_found",
             Self::Policy(_) => "unknown_routing_strategy",
             Self::NoPods => "no_ready_pods",
-            Self::QueueFull { .. } => "queue_full",
-            Self::QueueTimeout { .. } => "queue_timeout",
+            Self::QueueFull { .. } => QUEUE_FULL,
+            Self::QueueTimeout { .. } => QUEUE_TIMEOUT,
             Self::Ending => "gateway_ending",
             Self::PodFailed(_) | Self::BrokenOff => "pod_failed",
             Self::PodTimeout(_) => "pod_timeout",
             Self::NotFound { .. } => "not_found",
             Self::WrongMethod { .. } => "method_not_allowed",
             Self::UnknownRequest { .. } => "request_not_found",
+            Self::WhatIf(error) => match error {
+                WhatIfError::Wrong { .. } => "invalid_request",
+                WhatIfError::Thin { .. } | WhatIfError::NoRecord => "record_too_thin",
+                WhatIfError::Busy => "replay_under_way",
+                WhatIfError::Failed(_) => "replay_failed",
+            },
         }
     }
 
@@ -215,6 +229,7 @@ impl GatewayError {
             | Self::NotFound { .. }
             | Self::WrongMethod { .. }
             | Self::UnknownRequest { .. }
+            | Self::WhatIf(_)
             | Self::Tokens(_) => true,
         }
     }
@@ -225,6 +240,7 @@ impl GatewayError {
             Self::LongUser | Self::ManyUsers => Some("user"),
             Self::UnknownModel { .. } => Some("model"),
             Self::Policy(_) => Some("routing-strategy"),
+            Self::WhatIf(WhatIfError::Wrong { param, .. }) => Some(param),
             _ => None,
         }
     }
@@ -237,6 +253,8 @@ impl GatewayError {
             Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
                 "rate_limit_error"
             }
+            Self::WhatIf(WhatIfError::Busy) => "rate_limit_error",
+            Self::WhatIf(WhatIfError::Failed(_)) => "server_error",
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => "server_error",
             Self::PodFailed(_) | Self::PodTimeout(_) | Self::BrokenOff => "server_error",
             _ => "invalid_request_error",
@@ -247,6 +265,7 @@ impl GatewayError {
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::NoPods | Self::Ending | Self::ManyConnections { .. } => Some(RETRY_SECONDS),
+            Self::WhatIf(WhatIfError::Busy) => Some(whatif::RETRY_SECONDS),
             Self::QueueFull { retry_after, .. }
             | Self::QueueTimeout { retry_after, .. }
             | Self::RateLimited { retry_after, .. } => Some(whole_seconds(*retry_after)),
@@ -346,6 +365,12 @@ impl ResponseError for GatewayError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
+            Self::WhatIf(error) => match error {
+                WhatIfError::Wrong { .. } => StatusCode::BAD_REQUEST,
+                WhatIfError::Thin { .. } | WhatIfError::NoRecord => StatusCode::CONFLICT,
+                WhatIfError::Busy => StatusCode::TOO_MANY_REQUESTS,
+                WhatIfError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            },
             Self::PodFailed(_) | Self::BrokenOff => StatusCode::BAD_GATEWAY,
             Self::PodTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
         }

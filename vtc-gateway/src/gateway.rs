@@ -19,6 +19,7 @@ use crate::quota::Quotas;
 use crate::record::Record;
 use crate::reload::{Fixed, ReloadError, Reloads};
 use crate::settings::Settings;
+use crate::whatif::routes::Replays;
 
 /// The state behind every request.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub struct Gateway {
     quotas: Arc<Quotas>,
     record: Arc<Record>,
     live: Live,
+    replays: Replays,
     /// Whether virtual counters count weighted tokens.
     counts_tokens: bool,
     scoring: ScoringConfig,
@@ -64,8 +66,9 @@ impl Gateway {
             reloads: Reloads::new(),
             max_pod_load: settings.vtc.scoring.max_pod_load,
             quotas: Arc::new(quotas),
-            record: Arc::new(Record::new(clock, settings.record.requests, journal)),
+            record: Arc::new(Record::new(clock, settings.record, journal)),
             live: Live::new(),
+            replays: Replays::new(),
             counts_tokens: settings.queue.as_ref().is_some_and(|queue| queue.counts_tokens),
             scoring: settings.vtc.scoring,
             metrics,
@@ -158,6 +161,11 @@ impl Gateway {
     /// Where watchers wait.
     pub(crate) const fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// What holds back a second replay while there is one.
+    pub(crate) const fn replays(&self) -> &Replays {
+        &self.replays
     }
 
     /// Whether virtual counters count weighted tokens.

@@ -25,12 +25,14 @@
 //! and [`reload`] changes it; [`server`] puts it together; [`gateway`] is what all workers share;
 //! [`tenant`] is what each account may and [`admin`] who may look in; [`fleet`] knows the pods; `upstream` speaks to
 //! them; [`explain`], [`status`] and [`metrics`] tell about it; [`record`] remembers what became of
-//! requests, [`live`] tells what goes on, `page` shows it; [`demo`] has simulated pods and traffic. [`request`], [`sse`], [`usage`], [`view`] and [`dialect`] read and edit bytes and
+//! requests, [`live`] tells what goes on, `page` shows it;
+//! [`whatif`] replays the last minutes with another rule; [`demo`] has simulated pods and traffic. [`request`], [`sse`], [`usage`], [`view`] and [`dialect`] read and edit bytes and
 //! know nothing of HTTP.
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod admission;
+mod ask;
 mod body;
 pub mod cli;
 pub mod configuration;
@@ -72,7 +74,9 @@ pub mod status;
 mod stream;
 pub mod tenant;
 mod tls;
+pub mod top;
 mod trace;
 mod upstream;
 pub mod usage;
 pub mod view;
+pub mod whatif;

@@ -1,8 +1,8 @@
 //! What goes on at this moment, told once a second to all who watch: `GET /v1/vtc/live`.
 //!
 //! One task makes one [`Snapshot`] for all watchers, and rests while there are none. So a page that is open costs a look at
-//! every account and one at the queue per second, however many pages there are, and none costs nothing. What a snapshot
-//! tells is bounded: the [`TOP`] accounts with the most service, and the others as one.
+//! every account that stirred and one at the queue per second, however many pages there are, and none costs nothing. What a
+//! snapshot tells is bounded: the [`TOP`] accounts with the most service, and the others as one.
 
 mod feed;
 mod observer;

@@ -7,7 +7,7 @@ use vtc_gateway::identity::key::{self, KeyHash};
 use vtc_gateway::outline::Outline;
 use vtc_gateway::reload::{Reading, Reloader};
 use vtc_gateway::settings::LogSetting;
-use vtc_gateway::{demo, ending, explain, logging, server};
+use vtc_gateway::{demo, ending, explain, logging, server, top, whatif};
 
 /// A request makes some hundred small things and forgets them: beside glibc's allocator this one saves a quarter of the
 /// processor's time outside the kernel. (It is not to be had for MSVC.)
@@ -40,6 +40,8 @@ fn main() -> anyhow::Result<()> {
                 demo::run(&args).await
             }
             Command::Explain(args) => explain::terminal::run(&args).await,
+            Command::Top(args) => top::run(&args).await,
+            Command::Whatif(args) => whatif::terminal::run(&args).await,
             Command::Key => {
                 let key = key::fresh().context("the system has no randomness to give")?;
                 println!("{key}\nkey_sha256 = \"{}\"", KeyHash::of(key.as_bytes()));

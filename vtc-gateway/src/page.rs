@@ -11,11 +11,12 @@ use actix_web::http::header::{
 /// Where its files are, relative to the page, so that it works below any path that a proxy puts before it.
 pub(crate) const STYLE: &str = "/assets/app.css";
 /// The script that starts the rest.
-pub(crate) const SCRIPTS: [(&str, &str); 4] = [
+pub(crate) const SCRIPTS: [(&str, &str); 5] = [
     ("/assets/app.js", include_str!("page/app.js")),
     ("/assets/charts.js", include_str!("page/charts.js")),
     ("/assets/feed.js", include_str!("page/feed.js")),
     ("/assets/tables.js", include_str!("page/tables.js")),
+    ("/assets/whatif.js", include_str!("page/whatif.js")),
 ];
 
 /// What the page may do: nothing but what it is made of, and asking its own gateway.
@@ -51,6 +52,16 @@ fn file(kind: &'static str, text: &'static str) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_form_offers_every_discipline_and_policy() {
+        let page = include_str!("page/index.html");
+        let names =
+            vtc_core::queue::discipline::NAMES.into_iter().chain(vtc_core::policy::NAMES).chain(["none"]);
+        for name in names {
+            assert!(page.contains(&format!("<option>{name}</option>")), "{name}");
+        }
+    }
 
     #[test]
     fn all_of_it_is_small_and_none_of_it_comes_from_elsewhere() {

@@ -152,6 +152,7 @@ impl Passage<'_> {
             longest_wait: self.configuration.longest_wait,
             explain: tells || self.gateway.record().counts_those_ahead(),
         };
+        self.trail.waits_for(candidate.service.name());
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
         let standing = quotas.standing(account);

@@ -1,15 +1,17 @@
 //! What became of requests, and who was served what: the memory behind the log, its explanations and the live feed.
 //!
 //! `Trail` goes along with a request and notes what is decided about it; when the last who holds it lets go, the request
-//! is over: its [`Decision`] is told outside (`journal`: the log, traces) and joins the last few hundred. Beside them each
-//! account has its `Served`: what it has in flight and what flowed to it, pod by pod.
+//! is over: its [`Decision`] is told outside (`journal`: the log, traces) and joins the last few hundred; what little of it a
+//! replay needs is kept for longer, as an [`Arrival`]. Beside them each account has its `Served`: what it has in flight and
+//! what flowed to it, pod by pod.
 //!
 //! # What it costs, and what it never holds
 //!
 //! A request takes one look into a sharded map and some locks that are held for a few statements; a streamed event takes one.
-//! Memory is bounded: so many decisions, texts cut to [`LONGEST_TEXT`], and at most [`MOST_USERS`] accounts, those beyond
+//! Memory is bounded: so many decisions and arrivals, texts cut to [`LONGEST_TEXT`], and at most [`MOST_USERS`] accounts, those beyond
 //! together in one. There are no prompts in it, no answers and no keys.
 
+mod arrivals;
 mod decision;
 mod recent;
 pub(crate) mod routes;
@@ -28,6 +30,7 @@ use dashmap::DashMap;
 use vtc_core::queue::Weight;
 use vtc_core::{Clock, Tick};
 
+pub use self::arrivals::{Arrival, Arrivals, Fate, Recorded};
 pub use self::decision::{CLIENT_LEFT, Decision, Ending, Look, Refused, Seen, Try, Turn};
 pub use self::recent::Recent;
 pub(crate) use self::served::Served;
@@ -37,6 +40,7 @@ pub(crate) use self::trail::Trail;
 use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::request::Endpoint;
+use crate::settings::RecordSetting;
 
 /// What became of requests, and who was served what.
 pub struct Record {
@@ -49,7 +53,11 @@ pub struct Record {
     room: usize,
     /// The last, newest at the back.
     decisions: Lock<VecDeque<Arc<Decision>>>,
+    /// Who came when, for longer.
+    arrivals: Lock<Arrivals>,
     users: DashMap<Arc<str>, Arc<Served>>,
+    /// Those of them that have something in flight, and those that had it since they were looked at last.
+    stirring: Lock<Vec<Arc<Served>>>,
     /// Whoever found no room among them.
     others: Arc<Served>,
     sums: Lock<Sums>,
@@ -82,18 +90,20 @@ const TIMES: usize = 1024;
 // === impl Record ===
 
 impl Record {
-    /// One with room for so many decisions. Accounts are forgotten that have been idle for longer than [`Record::shrink`] is
+    /// One with room for so many. Accounts are forgotten that have been idle for longer than [`Record::shrink`] is
     /// told.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "a log is read by people: it needs the time of day, once")]
-    pub(crate) fn new(clock: Arc<dyn Clock>, room: usize, journal: Journal) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, setting: RecordSetting, journal: Journal) -> Self {
         let since_origin = clock.now().since(Tick::ZERO);
         let now = SystemTime::now();
         Self {
             origin: now.checked_sub(since_origin).unwrap_or(now),
-            room,
+            room: setting.requests,
             decisions: Lock::default(),
+            arrivals: Lock::new(Arrivals::new(setting.arrivals)),
             users: DashMap::new(),
+            stirring: Lock::default(),
             others: Arc::new(Served::new(OTHERS.into())),
             sums: Lock::new(Sums {
                 ended: 0,
@@ -140,6 +150,18 @@ impl Record {
         self.decisions.with(|decisions| decisions.iter().rev().find(|decision| decision.id == id).cloned())
     }
 
+    /// Who came when, as far back as that is remembered. O(arrivals / 1,024).
+    #[must_use]
+    pub fn recorded(&self) -> Recorded {
+        self.arrivals.with(|arrivals| arrivals.recorded())
+    }
+
+    /// Whether arrivals are remembered at all.
+    #[must_use]
+    pub fn keeps_arrivals(&self) -> bool {
+        self.arrivals.with(|arrivals| arrivals.keeps())
+    }
+
     /// How many decisions it keeps.
     #[must_use]
     pub const fn room(&self) -> usize {
@@ -162,6 +184,16 @@ impl Record {
     /// O(accounts).
     pub fn shrink(&self, idle: Duration) {
         let now = self.now();
+        self.stirring.with(|stirring| {
+            // Where nobody looks, they would stay.
+            stirring.retain(|user| {
+                user.with(|numbers| {
+                    numbers.sight.is_listed = !numbers.is_idle(now, idle);
+                    numbers.sight.is_listed
+                })
+            });
+            stirring.shrink_to_fit();
+        });
         self.users.retain(|_, user| !user.with(|numbers| numbers.is_idle(now, idle)));
         self.users.shrink_to_fit();
         self.sums.with(|sums| sums.waits.retain(|_, waits| !waits.is_stale(now)));
@@ -173,6 +205,23 @@ impl Record {
         act(&self.others);
     }
 
+    /// How many accounts are known. Those beyond [`MOST_USERS`] are one.
+    pub(crate) fn known_users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Takes the accounts that have something in flight, and those that had it since the last call, each once. Whoever takes
+    /// one has to [give it back](Record::stir) while it has something in flight, and else to say in its numbers that it is
+    /// not listed: within the same lock in which it looks, so that no request comes between.
+    pub(crate) fn stirred(&self) -> Vec<Arc<Served>> {
+        self.stirring.with(std::mem::take)
+    }
+
+    /// These have something in flight still.
+    pub(crate) fn stir(&self, users: impl IntoIterator<Item = Arc<Served>>) {
+        self.stirring.with(|stirring| stirring.extend(users));
+    }
+
     /// Does this with what is counted of all.
     pub(crate) fn sums<R>(&self, act: impl FnOnce(&mut Sums) -> R) -> R {
         self.sums.with(act)
@@ -181,7 +230,9 @@ impl Record {
     /// A request of that account is in flight from now on.
     fn enter(&self, account: &str, weight: Weight) -> Arc<Served> {
         let enter = |user: &Arc<Served>| {
-            user.with(|numbers| numbers.enter(weight));
+            if user.with(|numbers| numbers.enter(weight)) {
+                self.stir([Arc::clone(user)]);
+            }
             Arc::clone(user)
         };
         // Each enters while its place in the map is held, so that it is not forgotten between the two.
@@ -202,6 +253,11 @@ impl Record {
             sums.ended += 1;
             sums.refused += u64::from(is_refused);
         });
+        if let Some(arrival) = Arrival::of(&decision) {
+            let oldest = self.arrivals.with(|arrivals| arrivals.push(arrival));
+            // Outside the lock, as below.
+            drop(oldest);
+        }
         if self.room == 0 {
             return;
         }

@@ -30,7 +30,7 @@ use crate::record::Record;
 use crate::request::Endpoint;
 use crate::settings::{Settings, SettingsError};
 use crate::upstream::Upstream;
-use crate::{admin, connections, live, metrics, page, proxy, record, status, tls};
+use crate::{admin, connections, live, metrics, page, proxy, record, status, tls, whatif};
 
 /// A gateway that listens. It serves once [`Serving::server`] is polled.
 pub struct Serving {
@@ -225,8 +225,8 @@ async fn keep_shrunk(quotas: Arc<Quotas>, record: Arc<Record>, window: Duration)
     loop {
         tokio::time::sleep(SHRINK_EVERY).await;
         quotas.shrink();
-        // Whoever has tokens in the window is shown with them.
-        record.shrink(window.max(SHRINK_EVERY));
+        // Whoever has tokens in the window is shown with them: a charge counts for the window and one bucket more at most.
+        record.shrink((2 * window).max(SHRINK_EVERY));
     }
 }
 
@@ -263,6 +263,7 @@ fn routes(config: &mut web::ServiceConfig) {
                 .service(looked("/queues", look().to(status::queues)))
                 .service(looked("/live", web::get().to(live::live)))
                 .service(looked("/requests", look().to(record::routes::requests)))
+                .service(looked("/whatif", look().to(whatif::routes::whatif)))
                 .service(looked("/explain/{id:.+}", look().to(record::routes::explain)))
                 .default_service(web::to(status::nothing)),
         );

@@ -1,32 +1,22 @@
 //! `vtc-gateway explain`: a request's story, asked of a running gateway and laid out for a terminal.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use anyhow::{Context, bail};
-use awc::Client;
 use serde_json::Value;
 
-use crate::cli::{ExplainArgs, variable};
+use crate::ask::{self, plain};
+use crate::cli::ExplainArgs;
+
+/// It looks into a list.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks the gateway, and prints what it tells.
 ///
 /// # Errors
 /// The gateway cannot be reached, or does not know that request, or wants a key.
 pub async fn run(args: &ExplainArgs) -> anyhow::Result<()> {
-    let url = format!("{}/v1/vtc/explain/{}", args.gateway.trim_end_matches('/'), escaped(&args.id));
-    let mut request = Client::default().get(&url);
-    if let Some(name) = &args.admin_key_env {
-        let key = variable(name).with_context(|| format!("the variable {name} is not set"))?;
-        request = request.bearer_auth(key.trim());
-    }
-    let reply = request.send().await;
-    let mut reply = reply.map_err(|error| anyhow::anyhow!("cannot ask {}: {error}", args.gateway))?;
-    let body = reply.body().await.context("the gateway's answer broke off")?;
-    let story: Value = serde_json::from_slice(&body).context("the gateway's answer is no JSON")?;
-    if !reply.status().is_success() {
-        let message = story["error"]["message"].as_str().unwrap_or("no reason given");
-        bail!("{}: {message}", reply.status().as_u16());
-    }
+    let story = ask::json(&args.gateway, &format!("/v1/vtc/explain/{}", escaped(&args.id)), PATIENCE).await?;
     print!("{}", laid_out(&story));
     Ok(())
 }
@@ -85,11 +75,6 @@ pub fn laid_out(story: &Value) -> String {
         page.push_str("    The least score wins, but for a noise below 0.1.\n");
     }
     page
-}
-
-/// Without characters that a terminal obeys: a client chooses the names of its requests.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

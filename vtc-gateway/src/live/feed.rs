@@ -32,7 +32,7 @@ async fn feed(gateway: &Gateway) {
         while !live.is_watched() {
             live.wake.notified().await;
         }
-        let mut observer = Observer::begin(gateway.record());
+        let mut observer = Observer::begin(gateway.record(), gateway.router().tracker());
         tokio::time::sleep(FIRST).await;
         while live.is_watched() {
             let snapshot = observer.look(gateway).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use vtc_actor::dispatcher::{DispatcherSnapshot, PodStanding, PoolSnapshot};
-use vtc_core::{Clock, SlidingWindowTracker, Tick, TokenTracker, TokenWeights, jain_index};
+use vtc_core::{Clock, SlidingWindowTracker, Tick, TokenTracker, jain_index};
 
 use super::TOP;
 use super::snapshot::{Others, Part, Pod, Queue, Snapshot, Totals, User, bound};
@@ -16,6 +16,10 @@ use crate::record::{Flow, Record, Served};
 /// The one who looks. What it saw last is what its rates begin at.
 pub(super) struct Observer {
     last: Tick,
+    /// How often it has looked.
+    looks: u64,
+    /// Whom it showed by name last.
+    shown: Vec<Arc<Served>>,
     ended: u64,
     refused: u64,
 }
@@ -31,7 +35,7 @@ struct Glance {
     pace: f64,
 }
 
-/// All users at first sight.
+/// Those who are looked at.
 #[derive(Default)]
 struct Crowd {
     glances: Vec<Glance>,
@@ -59,20 +63,32 @@ const NEWS: f64 = 0.2;
 // === impl Observer ===
 
 impl Observer {
-    /// One who begins now: what flowed before is not shown.
-    pub(super) fn begin(record: &Record) -> Self {
+    /// One who begins now: what flowed before is not shown. O(users), this once.
+    pub(super) fn begin<C: Clock>(record: &Record, tracker: &SlidingWindowTracker<C>) -> Self {
+        let mut crowd = Crowd::default();
         record.each_user(|user| {
-            user.with(|numbers| {
+            let in_flight = user.with(|numbers| {
                 for pod in &mut numbers.pods {
                     pod.advance();
                 }
+                (numbers.sight.look, numbers.sight.pace) = (0, 0.0);
+                numbers.in_flight
             });
+            let tokens = tracker.token_count(user.name());
+            if in_flight > 0 || tokens > 0.0 {
+                let (user, flow) = (Arc::clone(user), Flow::default());
+                crowd.glances.push(Glance { user, weight: 1.0, in_flight, tokens, flow, pace: 0.0 });
+            }
         });
+        // Of those who do nothing at the moment, the ones with the most tokens are shown.
+        crowd.take_tail();
+        let shown = crowd.glances.into_iter().map(|glance| glance.user).collect();
         let (ended, refused) = record.sums(|sums| (sums.ended, sums.refused));
-        Self { last: record.now(), ended, refused }
+        Self { last: record.now(), looks: 0, shown, ended, refused }
     }
 
-    /// Looks. O(users), with a hundred nanoseconds or two for each.
+    /// Looks. O(users that have had something in flight since the last look), with a microsecond or so for each: most of them
+    /// are no longer in the processor's cache.
     pub(super) async fn look(&mut self, gateway: &Gateway) -> Snapshot {
         let queue = gateway.admission().snapshot(OF_QUEUE).await;
         let record = gateway.record();
@@ -81,7 +97,8 @@ impl Observer {
         let seconds = now.since(self.last).as_secs_f64().max(1e-3);
         self.last = now;
         let weights = tracker.config().weights;
-        let mut crowd = Crowd::look(record, tracker, &weights, seconds);
+        self.looks += 1;
+        let mut crowd = Crowd::look(record, tracker, &self.shown, (self.looks, seconds));
         let standings = standings(queue.as_ref());
         let jain =
             jain_index(crowd.glances.iter().filter(|it| it.in_flight > 0).map(|it| it.tokens / it.weight));
@@ -109,9 +126,8 @@ impl Observer {
         };
         (self.ended, self.refused) = (ended, refused);
         let others = Others {
-            users: tail.len(),
+            users: record.known_users().saturating_sub(crowd.glances.len()),
             service: tail.iter().map(|it| it.flow.weighted(&weights)).sum::<f64>() / seconds,
-            tokens: tail.iter().map(|it| it.tokens).sum(),
             in_flight: tail.iter().map(|it| it.in_flight).sum(),
         };
         let user = |glance: &Glance| {
@@ -133,6 +149,7 @@ impl Observer {
             }
         };
         let users = crowd.glances.iter().map(user).collect();
+        self.shown = crowd.glances.into_iter().map(|glance| glance.user).collect();
         let fleet = gateway.fleet().load();
         let of_queue = |name: &str| queue.iter().flat_map(|it| &it.pods).find(|pod| *pod.name == *name);
         let at = gateway.router().tracker().clock().now();
@@ -181,15 +198,29 @@ impl Observer {
 // === impl Crowd ===
 
 impl Crowd {
+    /// Looks at those who stirred and at those who were shown. `look`: its number, and the seconds since the one before.
     fn look<C: Clock>(
         record: &Record,
         tracker: &SlidingWindowTracker<C>,
-        weights: &TokenWeights,
-        seconds: f64,
+        shown: &[Arc<Served>],
+        (look, seconds): (u64, f64),
     ) -> Self {
+        let weights = &tracker.config().weights;
         let mut crowd = Self { least_weight: f64::INFINITY, ..Self::default() };
-        record.each_user(|user| {
-            let (mut glance, parts) = user.with(|numbers| {
+        let mut busy = Vec::new();
+        for user in record.stirred().iter().chain(shown) {
+            let seen = user.with(|numbers| {
+                let before = std::mem::replace(&mut numbers.sight.look, look);
+                if before == look {
+                    // It stirred, and it was shown.
+                    return None;
+                }
+                // Whoever was listed has been taken from the list, and goes back while something is in flight.
+                let is_listed = &mut numbers.sight.is_listed;
+                *is_listed &= numbers.in_flight > 0;
+                if *is_listed {
+                    busy.push(Arc::clone(user));
+                }
                 let mut flow = Flow::default();
                 let mut parts = Vec::new();
                 for pod in &mut numbers.pods {
@@ -199,17 +230,21 @@ impl Crowd {
                         parts.push((Arc::clone(&pod.pod), news.weighted(weights) / seconds));
                     }
                 }
-                numbers.pace += NEWS * (flow.weighted(weights) / seconds - numbers.pace);
+                // In the looks that it was left out of, nothing flowed.
+                let missed = i32::try_from((look - 1).saturating_sub(before)).unwrap_or(i32::MAX);
+                let pace = numbers.sight.pace * (1.0 - NEWS).powi(missed);
+                numbers.sight.pace = pace + NEWS * (flow.weighted(weights) / seconds - pace);
                 let glance = Glance {
                     user: Arc::clone(user),
                     weight: numbers.weight.as_f64(),
                     in_flight: numbers.in_flight,
                     tokens: 0.0,
                     flow,
-                    pace: numbers.pace,
+                    pace: numbers.sight.pace,
                 };
-                (glance, parts)
+                Some((glance, parts))
             });
+            let Some((mut glance, parts)) = seen else { continue };
             glance.tokens = tracker.token_count(user.name());
             for (pod, service) in parts {
                 let part = Part { user: Arc::clone(user.name()), service };
@@ -223,7 +258,8 @@ impl Crowd {
             if glance.in_flight > 0 || glance.tokens > 0.0 || glance.flow != Flow::default() {
                 crowd.glances.push(glance);
             }
-        });
+        }
+        record.stir(busy);
         if !crowd.least_weight.is_finite() {
             crowd.least_weight = 1.0;
         }
@@ -288,5 +324,139 @@ fn pod(backend: &Backend, standing: Option<&PodStanding>, share: f64, mut parts:
         kv_usage: load.as_ref().and_then(|load| load.kv_usage),
         service,
         users: parts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use actix_web::http::header::HeaderValue;
+    use proptest::prelude::*;
+    use vtc_core::queue::Weight;
+    use vtc_core::{ManualClock, TrackerConfig};
+
+    use super::*;
+    use crate::record::Trail;
+    use crate::settings::RecordSetting;
+
+    /// What happens to the record.
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// A request of that user comes.
+        Comes(u8),
+        /// So many tokens more flow to the request of that number, of those in flight.
+        Flows(usize, u64),
+        /// The request of that number ends.
+        Ends(usize),
+        Look,
+        /// Whoever watched leaves, and another one comes.
+        Anew,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..9_u8).prop_map(Step::Comes),
+            4 => (0..99_usize, 1..50_u64).prop_map(|(which, tokens)| Step::Flows(which, tokens)),
+            3 => (0..99_usize).prop_map(Step::Ends),
+            3 => Just(Step::Look),
+            1 => Just(Step::Anew),
+        ];
+        proptest::collection::vec(step, 1..120)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_flows_is_seen_once_and_whoever_has_something_in_flight_is_seen_each_time(steps in steps()) {
+            let clock = ManualClock::new();
+            let record = Arc::new(Record::new(Arc::new(clock.clone()), RecordSetting::default()));
+            let tracker = SlidingWindowTracker::new(TrackerConfig::default(), clock).unwrap();
+            let mut observer = Observer::begin(&record, &tracker);
+            let mut requests: Vec<(u8, u64, Trail)> = Vec::new();
+            let mut unseen: BTreeMap<String, i64> = BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Comes(user) => {
+                        let trail = record.begin("/x", &HeaderValue::from_static("id"));
+                        trail.enters(&format!("user-{user}"), Weight::ONE);
+                        trail.goes_to("pod");
+                        requests.push((user, 0, trail));
+                    }
+                    Step::Flows(which, tokens) if !requests.is_empty() => {
+                        let at = which % requests.len();
+                        let (user, written, trail) = &mut requests[at];
+                        *written += tokens;
+                        trail.progress(0, *written);
+                        *unseen.entry(format!("user-{user}")).or_default() += tokens as i64;
+                    }
+                    Step::Ends(which) if !requests.is_empty() => drop(requests.swap_remove(which % requests.len())),
+                    Step::Flows(..) | Step::Ends(_) => {}
+                    Step::Anew => {
+                        observer = Observer::begin(&record, &tracker);
+                        unseen.clear();
+                    }
+                    Step::Look => {
+                        observer.looks += 1;
+                        let crowd = Crowd::look(&record, &tracker, &observer.shown, (observer.looks, 1.0));
+                        let mut seen = BTreeMap::new();
+                        for glance in &crowd.glances {
+                            prop_assert!(seen.insert(glance.user.name().to_string(), glance).is_none(), "twice");
+                        }
+                        for number in 0..9_u8 {
+                            let name = format!("user-{number}");
+                            let in_flight = requests.iter().filter(|(user, ..)| *user == number).count();
+                            let glance = seen.get(&name);
+                            prop_assert_eq!(glance.map_or(0, |it| it.in_flight), in_flight, "{}", &name);
+                            let flow = glance.map_or(0, |it| it.flow.output);
+                            prop_assert_eq!(flow, unseen.remove(&name).unwrap_or(0), "{}", &name);
+                        }
+                        prop_assert_eq!(crowd.in_flight, requests.len());
+                        observer.shown = crowd.glances.into_iter().map(|glance| glance.user).collect();
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pace_fades_also_in_looks_that_leave_its_user_out() {
+        let clock = ManualClock::new();
+        let record = Arc::new(Record::new(Arc::new(clock.clone()), RecordSetting::default()));
+        let tracker = SlidingWindowTracker::new(TrackerConfig::default(), clock).unwrap();
+        let observer = Observer::begin(&record, &tracker);
+        let asks = |tokens| {
+            let trail = record.begin("/x", &HeaderValue::from_static("id"));
+            trail.enters("alice", Weight::ONE);
+            trail.goes_to("pod");
+            trail.progress(tokens, 0);
+        };
+        let pace = |look| {
+            Crowd::look(&record, &tracker, &observer.shown, (look, 1.0)).glances.first().map(|it| it.pace)
+        };
+        asks(100);
+        assert_eq!(pace(1), Some(20.0));
+        assert_eq!([pace(2), pace(3)], [None, None], "nothing stirs");
+        asks(100);
+        let faded = 20.0 * 0.8 * 0.8;
+        let expected = faded + NEWS * (100.0 - faded);
+        assert!((pace(4).unwrap() - expected).abs() < 1e-9);
+    }
+
+    #[test]
+    fn whoever_is_idle_for_long_is_not_kept_by_the_list() {
+        let clock = ManualClock::new();
+        let record = Arc::new(Record::new(Arc::new(clock.clone()), RecordSetting::default()));
+        let ask = |user: &str| {
+            let trail = record.begin("/x", &HeaderValue::from_static("id"));
+            trail.enters(user, Weight::ONE);
+            trail
+        };
+        drop(ask("alice"));
+        let stays = ask("bob");
+        clock.advance(Duration::from_secs(100));
+        record.shrink(Duration::from_secs(60));
+        let names: Vec<_> = record.stirred().iter().map(|user| user.name().to_string()).collect();
+        assert_eq!((names, record.known_users()), (vec!["bob".to_owned()], 1));
+        drop(stays);
     }
 }

@@ -86,12 +86,10 @@ pub struct User {
 /// Users that are not shown by name.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Others {
-    /// How many are known.
+    /// How many are known, whether they want something or not.
     pub users: usize,
     /// Their weighted tokens per second.
     pub service: f64,
-    /// Their weighted tokens in the window.
-    pub tokens: f64,
     /// Their requests that wait or run.
     pub in_flight: usize,
 }

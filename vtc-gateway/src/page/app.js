@@ -3,6 +3,7 @@
 import { Chart, SPAN, make, short } from "./charts.js";
 import { get, keep, watch } from "./feed.js";
 import { Table } from "./tables.js";
+import { WhatIf } from "./whatif.js";
 
 const by = (id) => document.getElementById(id);
 const COLORS = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6"];
@@ -369,6 +370,7 @@ const themeNow = () => localStorage.getItem("vtc-theme") ?? "system";
 theme(THEMES.includes(themeNow()) ? themeNow() : "system");
 by("theme").onclick = () => theme(THEMES[(THEMES.indexOf(themeNow()) + 1) % THEMES.length]);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme(themeNow()));
+new WhatIf(by("whatif-form"), by("whatif-answer"));
 by("user-search").oninput = render;
 by("request-search").oninput = showRequests;
 by("pause").onclick = ({ currentTarget }) => {

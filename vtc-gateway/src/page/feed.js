@@ -21,6 +21,16 @@ export async function get(path) {
   }
 }
 
+/** The same, with the error that the gateway tells, as `{ error: { message } }`. */
+export async function ask(path) {
+  try {
+    const reply = await fetch(path, { headers: headers(), cache: "no-store" });
+    return await reply.json();
+  } catch {
+    return { error: { message: "The gateway does not answer." } };
+  }
+}
+
 /** How long a feed may be silent, and how long to wait before it is asked again, in milliseconds. */
 const SILENCE = 6000;
 const PAUSE = 1000;

@@ -26,6 +26,8 @@ pub struct Decision {
     pub weight: f64,
     /// The model that it asked for, once that is known to be one.
     pub model: Option<String>,
+    /// The queue that it was to wait in, or the pods that it could go to: a model, or `*`.
+    pub pool: Option<Arc<str>>,
     /// What was to choose its pod.
     pub policy: &'static str,
     /// What it would probably cost.

@@ -29,8 +29,20 @@ pub struct Numbers {
     pub pods: Vec<PodFlow>,
     /// Its times to first tokens.
     pub first_tokens: Recent,
-    /// Its service of late, as the one who shows it last smoothed it.
-    pub pace: f64,
+    /// What the one who shows it keeps about it.
+    pub(crate) sight: Sight,
+}
+
+/// What the one who shows accounts keeps about one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sight {
+    /// Whether it is among those that have something in flight or had it since they were looked at last: see
+    /// [`Record::stirred`](super::Record::stirred).
+    pub(crate) is_listed: bool,
+    /// The number of the look at which it was seen last.
+    pub(crate) look: u64,
+    /// Its service of late, as of that look.
+    pub(crate) pace: f64,
 }
 
 /// What flowed from one pod to one account.
@@ -68,7 +80,7 @@ impl Served {
             idle_since: Tick::ZERO,
             pods: Vec::new(),
             first_tokens: Recent::new(TIMES),
-            pace: 0.0,
+            sight: Sight { is_listed: false, look: 0, pace: 0.0 },
         };
         Self { name, numbers: Lock::new(numbers) }
     }
@@ -85,13 +97,15 @@ impl Served {
 // === impl Numbers ===
 
 impl Numbers {
-    pub(super) fn enter(&mut self, weight: Weight) {
+    /// One more in flight. Says whether it is to be listed among those that stir, which it is from then on.
+    pub(super) fn enter(&mut self, weight: Weight) -> bool {
         if self.in_flight == 0 && self.pods.len() > MOST_PODS {
             // Pods come and go, and nobody knows their places now.
             self.pods.clear();
         }
         self.weight = weight;
         self.in_flight += 1;
+        !std::mem::replace(&mut self.sight.is_listed, true)
     }
 
     pub(super) const fn leave(&mut self, now: Tick) {

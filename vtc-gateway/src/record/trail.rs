@@ -88,6 +88,11 @@ impl Trail {
         });
     }
 
+    /// The pods of that pool can serve it.
+    pub(crate) fn waits_for(&self, pool: &Arc<str>) {
+        self.note(|notes| notes.decision.pool = Some(Arc::clone(pool)));
+    }
+
     /// It may go once its turn comes. The model is one that there is.
     pub(crate) fn waits(&self, model: Option<&str>) {
         self.note(|notes| notes.decision.model = model.map(cut));

@@ -33,6 +33,7 @@ impl Fixed {
             ("limits.connections_per_client", format!("{:?}", limits.connections_per_client)),
             ("identity.trusted_proxies (with limits.connections_per_client)", format!("{proxies:?}")),
             ("record.requests", settings.record.requests.to_string()),
+            ("record.arrivals", settings.record.arrivals.to_string()),
             ("estimate.output", format!("{:?}", settings.output)),
         ])
     }

@@ -10,18 +10,28 @@ pub struct RecordSetting {
     /// How many of the last requests are remembered, with what was decided about each: for `/v1/vtc/requests`,
     /// `/v1/vtc/explain` and the dashboard. Some kilobyte each; 0 remembers none. At most 100,000. Default 500.
     pub requests: usize,
+    /// Of how many of the last requests it is remembered when they came, whose they were and what they took: for
+    /// `/v1/vtc/whatif`, which replays them. 80 bytes each, in pieces of 1,024; 0 remembers none. At most 1,000,000.
+    /// Default 50,000.
+    pub arrivals: usize,
 }
 
 /// What a list that is searched from end to end, and kept in memory, may hold.
 const MOST_REQUESTS: usize = 100_000;
+/// 80 MB, and some seconds to replay.
+const MOST_ARRIVALS: usize = 1_000_000;
 
 // === impl RecordSetting ===
 
 impl RecordSetting {
     pub(super) fn check(self) -> Result<(), ConfigError> {
-        if self.requests > MOST_REQUESTS {
-            let allowed = format!("at most {MOST_REQUESTS}");
-            return Err(ConfigError::new("record.requests", self.requests, allowed));
+        for (field, value, most) in [
+            ("record.requests", self.requests, MOST_REQUESTS),
+            ("record.arrivals", self.arrivals, MOST_ARRIVALS),
+        ] {
+            if value > most {
+                return Err(ConfigError::new(field, value, format!("at most {most}")));
+            }
         }
         Ok(())
     }
@@ -29,6 +39,6 @@ impl RecordSetting {
 
 impl Default for RecordSetting {
     fn default() -> Self {
-        Self { requests: 500 }
+        Self { requests: 500, arrivals: 50_000 }
     }
 }

@@ -144,7 +144,7 @@ async fn of_many_users_a_hundred_are_told_by_name_and_the_others_together() {
     }
     let seen = Watcher::of(&gateway).await.next().await.unwrap();
     assert_eq!(seen["users"].as_array().unwrap().len(), 100);
-    assert_eq!((&seen["others"]["users"], &seen["others"]["tokens"]), (&json!(30), &json!(30.0 * 13.0)));
+    assert_eq!(seen["others"]["users"], 30);
 }
 
 #[actix_web::test]

@@ -35,5 +35,7 @@ mod streams;
 mod tenants;
 mod timeouts;
 mod tls;
+mod top;
 mod traces;
 mod trust;
+mod whatif;

@@ -158,7 +158,7 @@ async fn the_last_requests_are_listed_the_newest_first_and_only_so_many_kept() {
 async fn only_an_admin_sees_them() {
     let pod = fast_pod("a");
     let gateway = Gateway::administered(&[&pod], "").await;
-    for path in ["/v1/vtc/requests", "/v1/vtc/explain/x", "/v1/vtc/live"] {
+    for path in ["/v1/vtc/requests", "/v1/vtc/explain/x", "/v1/vtc/live", "/v1/vtc/whatif"] {
         assert_eq!(gateway.get_with_key(path, "wrong").await.status, 401, "{path}");
     }
     assert_eq!(gateway.get("/v1/vtc/requests").await.status, 200);

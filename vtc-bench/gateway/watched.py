@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""What it costs the gateway that somebody watches: the same load with and without a watcher of the live feed, in turn.
+
+    vtc-bench/gateway/watched.py [--pairs 10] [--seconds 5] [--users 10000] [--rate 2000] [--gateway PATH]
+
+One gateway before one fast pod that keeps its connections. First all users ask once, so that the gateway knows them. Then
+slices of load follow each other, watched and not, the first of a pair in turn; in the watched ones a client reads
+/v1/vtc/live, as a page does. Each pair is one ratio; printed are the median of the ratios and the least and the most. There
+are two loads: at the rate that is asked for, where the processor time per request is compared, and with as many requests as
+the gateway can serve, where these are compared. Needs wrk (Debian) and rustc.
+"""
+
+import argparse
+import http.client
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import bench
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Watcher(threading.Thread):
+    """Reads the feed until it is told to stop, and notes when snapshots come and how long they are."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.came, self.sizes = [], []
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self.connection.request("GET", "/v1/vtc/live")
+        self.answer = self.connection.getresponse()
+        if self.answer.status != 200:
+            sys.exit(f"the feed answers {self.answer.status}")
+        self.start()
+
+    def run(self):
+        try:
+            while line := self.answer.readline():
+                if line.startswith(b"data: "):
+                    self.came.append(time.monotonic())
+                    self.sizes.append(len(line))
+        except (OSError, ValueError, AttributeError):
+            return
+
+    def stop(self):
+        self.connection.sock and self.connection.sock.shutdown(2)
+        self.join()
+        self.connection.close()
+
+
+def processor(process):
+    """Seconds of processor time that the process has taken."""
+    fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def load(port, options, rate, seconds):
+    """Requests per second, the 99th percentile of their latencies in milliseconds."""
+    connections = bench.CONNECTIONS
+    rest = 1000 * connections / rate if rate else 0
+    environment = {**os.environ, "USERS": str(options.users), "REST": f"{rest:.0f}"}
+    told = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", bench.HERE / "users.lua",
+                           f"http://127.0.0.1:{port}/v1/chat/completions"], check=True, capture_output=True, text=True,
+                          env=environment).stdout
+    if "Non-2xx" in told or "Socket errors" in told:
+        sys.exit(f"the load failed:\n{told}")
+    words = told.split()
+    late = words[words.index("99%") + 1]
+    for unit, factor in (("us", 1e-3), ("ms", 1), ("s", 1e3)):
+        if late.endswith(unit):
+            late = float(late[:-len(unit)]) * factor
+            break
+    return float(words[words.index("Requests/sec:") + 1]), late
+
+
+def slice_of(process, port, options, rate, watched):
+    watcher = Watcher(port) if watched else None
+    before, since = processor(process), time.monotonic()
+    done, late = load(port, options, rate, options.seconds)
+    spent, took = processor(process) - before, time.monotonic() - since
+    if watcher:
+        watcher.stop()
+        gaps = [b - a for a, b in zip(watcher.came, watcher.came[1:])]
+        if len(gaps) < options.seconds - 2:
+            sys.exit(f"{len(watcher.came)} snapshots came in {took:.1f} s")
+        options.gaps += gaps
+        options.sizes += watcher.sizes
+    return {"rate": done, "late": late, "each": 1e6 * spent / (done * options.seconds)}
+
+
+def pairs(process, port, options, rate):
+    found = []
+    for number in range(options.pairs):
+        order = (True, False) if number % 2 else (False, True)
+        pair = {watched: slice_of(process, port, options, rate, watched) for watched in order}
+        print(f"{rate or 'as many as can be'}: {pair}", file=sys.stderr)
+        found.append(pair)
+    return found
+
+
+def show(name, found, key, unit, digits):
+    of = {watched: [pair[watched][key] for pair in found] for watched in (False, True)}
+    ratio = [pair[True][key] / pair[False][key] for pair in found]
+    print(f"| {name} | {bench.spread(of[False], digits)} {unit} | {bench.spread(of[True], digits)} {unit} | {bench.spread(ratio, 3)} |")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--pairs", type=int, default=10)
+    arguments.add_argument("--seconds", type=int, default=5, help="of each slice")
+    arguments.add_argument("--users", type=int, default=10_000)
+    arguments.add_argument("--rate", type=int, default=2000, help="requests per second of the first load")
+    arguments.add_argument("--gateway", default=bench.ROOT / "target" / "release" / "vtc-gateway")
+    options = arguments.parse_args()
+    options.gaps, options.sizes = [], []
+    bench.install(["gateway"])
+    port, processes = bench.PORTS["gateway"], []
+    try:
+        processes += [bench.start("direct", options.gateway), bench.start("gateway", options.gateway)]
+        gateway = processes[-1]
+        # Each asks once.
+        load(port, options, 0, max(2, options.users // 2000))
+        paced = pairs(gateway, port, options, options.rate)
+        full = pairs(gateway, port, options, 0)
+        print(f"\n{options.users:,} users, {options.pairs} pairs of {options.seconds} s; median (least to most)\n")
+        print("| | nobody watches | watched | watched / not |\n| --- | --- | --- | --- |")
+        show(f"{options.rate:,} requests/s: processor time of a request", paced, "each", "us", 1)
+        show(f"{options.rate:,} requests/s: p99 latency", paced, "late", "ms", 2)
+        show("as many as can be: requests/s", full, "rate", "", 0)
+        show("as many as can be: processor time of a request", full, "each", "us", 1)
+        print(f"\nA snapshot came every {bench.spread(options.gaps, 2)} s and had {bench.spread(options.sizes)} bytes.")
+    finally:
+        for process in reversed(processes):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
