@@ -57,8 +57,9 @@ impl Pod {
     /// [elsewhere](Pod::elsewhere). What policies look at.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        // Relaxed: a statistic; no data is published through it. The two need not be of one moment.
-        self.in_flight.here.load(Ordering::Relaxed).saturating_add(self.elsewhere())
+        // Relaxed: a statistic; no data is published through it. The two need not be of one moment, and are
+        // too small for their sum to overflow: each is a number of requests.
+        self.in_flight.here.load(Ordering::Relaxed).wrapping_add(self.elsewhere())
     }
 
     /// How many of the requests in flight to it are other replicas', as was last [set](Pod::set_elsewhere); 0 before.
