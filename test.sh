@@ -16,6 +16,7 @@ need() { # COMMAND PACKAGE: a program from the system's packages
 need cc build-essential
 need curl curl
 need python3 python3
+need redis-server redis-server
 need valgrind valgrind
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy

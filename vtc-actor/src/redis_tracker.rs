@@ -109,7 +109,9 @@ impl RedisTracker {
         redis: &RedisTrackerConfig,
     ) -> Result<Self, ConfigError> {
         redis.validate()?;
-        let own = SlidingWindowTracker::builder().config(config.clone()).build()?;
+        // Nobody keeps it up: each reader makes its own extremes.
+        let exact = TrackerConfig { staleness: Duration::ZERO, ..config.clone() };
+        let own = SlidingWindowTracker::builder().config(exact).build()?;
         let script = |text: &str| Script::new(&format!("{}{text}", include_str!("redis_tracker/common.lua")));
         Ok(Self {
             servers: servers.clients()?,
