@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -117,7 +118,8 @@ impl Trail {
         let reserved = pass.reserved();
         self.note(|notes| {
             let decision = &mut notes.decision;
-            decision.turn = grant.map(|grant| Turn::of(grant, counted));
+            let here = self.record.now().since(decision.at);
+            decision.turn = grant.map(|grant| Turn::of(grant, counted, here));
             decision.reserved = reserved;
             if self.record.room > 0 {
                 let tracker = router.tracker();
@@ -251,10 +253,11 @@ impl Notes {
 // === impl Turn ===
 
 impl Turn {
-    fn of(grant: &Grant, counted: bool) -> Self {
+    /// `here`: how long the request has been here. The queue's clock is a coarse one.
+    fn of(grant: &Grant, counted: bool, here: Duration) -> Self {
         Self {
             discipline: grant.discipline,
-            waited: grant.waited,
+            waited: grant.waited.min(here),
             ahead: grant.ahead,
             counted,
             counter: grant.counter.as_f64(),

@@ -96,7 +96,7 @@ fn eighty_by_twenty_four_shows_it_all() {
         line(&lines, "first token 500 ms median")
             .contains("8.2 s p99   ended 3.5/s   refused 0/s   Jain 0.93")
     );
-    assert!(line(&lines, "queue vtc-fair of m").contains("gap 1.5k of at most 20k"));
+    assert!(line(&lines, "queue vtc-fair of m").contains("gap 1.5k ≤ 20k"));
     assert_eq!(names(&lines), ["whale", "bob", "alice"]);
     let whale: Vec<_> = line(&lines, "whale").split_whitespace().collect();
     assert_eq!(whale, ["whale", "1", "900", "████████", "█", "9.0k", "5", "12", "2", "9.0", "s"]);

@@ -71,10 +71,16 @@ fn footer(model: &Model) -> Line<'_> {
     }
 }
 
+/// How wide a column of names is, where the others leave so much.
+fn name_width<'a>(names: impl Iterator<Item = &'a str>, left: u16) -> u16 {
+    const LEAST: u16 = 9;
+    let longest = names.map(|name| name.chars().count()).max().unwrap_or_default();
+    u16::try_from(longest).unwrap_or(u16::MAX).min(left).max(LEAST)
+}
+
 /// A part's frame: a line with its title.
 fn titled<'a>(title: impl Into<Line<'a>>) -> Block<'a> {
-    Block::new()
-        .borders(Borders::TOP)
-        .border_style(Style::new().add_modifier(Modifier::DIM))
-        .title(title.into())
+    let mut title = title.into();
+    title.push_span(" ");
+    Block::new().borders(Borders::TOP).border_style(Style::new().add_modifier(Modifier::DIM)).title(title)
 }

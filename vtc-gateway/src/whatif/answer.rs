@@ -61,9 +61,9 @@ pub struct Model {
 /// How near the unchanged replay comes to what was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Agreement {
-    /// By what part a user's median and 99th percentile of the times to the first token are apart, the larger of the two; on
-    /// average over the users with at least 20 requests, each as often as it has asked, or else of all together. 0.1 says
-    /// that they differ by a tenth of the smaller. `None`: there are none to compare.
+    /// By what part a user's median time to the first token is apart, or its 99th percentile if it has a hundred requests and
+    /// that is further apart; on average over the users that have at least 5, each as often as it has asked, or else of all
+    /// together. 0.1 says that they differ by a tenth of the smaller. `None`: there are none to compare.
     pub off: Option<f64>,
     /// Whether what the replay says of the change can be taken for more than a direction.
     pub is_close: bool,
@@ -110,7 +110,7 @@ const CLOSE: f64 = 0.5;
 /// Times shorter than this, in seconds, are taken for it when they are compared: they are all the same to whoever waits.
 const SHORT: f64 = 0.02;
 /// Of fewer requests a user's times say little of how near the replay is.
-const ENOUGH: u64 = 20;
+const ENOUGH: u64 = 5;
 /// Of fewer requests the 99th percentile is the slowest.
 const HUNDRED: u64 = 100;
 
@@ -169,7 +169,8 @@ impl Agreement {
     fn of(all: &[Figures; 3], users: &[UserAnswer]) -> Self {
         let of = |[measured, replayed, _]: &[Figures; 3]| {
             let (m, r) = measured.first_token.zip(replayed.first_token)?;
-            Some((apart(m[0], r[0]).max(apart(m[1], r[1])), measured.requests as f64))
+            let tail = if measured.requests < HUNDRED { 0.0 } else { apart(m[1], r[1]) };
+            Some((apart(m[0], r[0]).max(tail), measured.requests as f64))
         };
         let enough = users.iter().filter(|user| user.figures[0].requests >= ENOUGH);
         let (sum, weight) = enough

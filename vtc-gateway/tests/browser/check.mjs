@@ -224,6 +224,8 @@ async function looks() {
     await whatIf(page);
     await hasNoSideways(page, name);
     await audit(page, name);
+    // What sticks to the top is to be at the top.
+    await page.evaluate(() => window.scrollTo(0, 0));
     await page.screenshot({ path: join(pictures, `overview-${name}.png`), fullPage: true });
     await page.click("#user-table tbody a");
     await page.waitForSelector("#user-page:not([hidden])");

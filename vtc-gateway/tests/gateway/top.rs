@@ -56,16 +56,17 @@ impl Terminal {
 
     /// The screen, once that is true of it.
     async fn until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
-        let mut seen = String::new();
-        let end = std::time::SystemTime::now() + Duration::from_secs(60);
-        loop {
-            if is_it(&seen) {
-                return seen;
+        let seen = tokio::time::timeout(Duration::from_secs(60), async {
+            loop {
+                let seen = self.look();
+                if is_it(&seen) {
+                    return seen;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            assert!(std::time::SystemTime::now() < end, "never: {what}\n{seen}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            seen = self.look();
-        }
+        })
+        .await;
+        seen.unwrap_or_else(|_| panic!("never: {what}\n{}", self.look()))
     }
 
     /// Waits until it has ended, and how.

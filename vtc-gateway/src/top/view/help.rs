@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 const HELP: &str = "\
 q, Ctrl-C   quit              space   hold still
 /           search users      Esc     clear the search
-s           next sort key     ↑ ↓ PgUp PgDn Home End   scroll
+s           next sort key     ↑ ↓ PgUp  scroll
 1 service  2 window  3 counter  4 waiting  5 running
 6 first token  7 name
 
@@ -21,7 +21,7 @@ Jain      1: all who want something get the same
 gap       between the counters of those who wait";
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect) {
-    let (width, height) = (62.min(area.width), (HELP.lines().count() as u16 + 2).min(area.height));
+    let (width, height) = (60.min(area.width), (HELP.lines().count() as u16 + 2).min(area.height));
     let area = area.centered(Constraint::Length(width), Constraint::Length(height));
     frame.render_widget(Clear, area);
     frame.render_widget(

@@ -81,7 +81,7 @@ fn queue(told: &Told) -> Line<'_> {
     let Some(queue) = told.queues.iter().max_by_key(|queue| queue.waiting) else {
         return Line::from("no queue: requests wait in their pods".dim());
     };
-    let bound = queue.bound.map_or(String::new(), |bound| format!(" of at most {}", short(bound)));
+    let bound = queue.bound.map_or(String::new(), |bound| format!(" ≤ {}", short(bound)));
     let [median, p99] = queue.wait.map_or([None; 2], |it| it.map(Some));
     Line::from(vec![
         "queue ".dim(),

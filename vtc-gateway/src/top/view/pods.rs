@@ -12,6 +12,8 @@ use crate::top::model::Model;
 
 /// How many characters the bar has.
 const BAR: usize = 20;
+/// The widths of all columns but the first.
+const WIDTHS: [u16; 4] = [8, BAR as u16, 24, 11];
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let all = model.frame.as_ref().map(|told| told.pods.as_slice()).unwrap_or_default();
@@ -22,13 +24,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let hidden = pods.len().saturating_sub(room);
     let more = if hidden > 0 { format!("  {hidden} more that are not shown") } else { String::new() };
     let title = Line::from(vec!["Pods".bold(), more.dim()]);
-    let widths = [
-        Constraint::Min(9),
-        Constraint::Length(8),
-        Constraint::Length(BAR as u16),
-        Constraint::Length(24),
-        Constraint::Length(11),
-    ];
+    let others: u16 = WIDTHS.iter().map(|width| width + 1).sum();
+    let names = all.iter().map(|pod| pod.pod.as_str());
+    let name = super::name_width(names, area.width.saturating_sub(others));
+    let widths = [name].into_iter().chain(WIDTHS).map(Constraint::Length);
     let table = Table::new(pods.into_iter().take(room).map(row), widths).block(super::titled(title));
     frame.render_widget(table, area);
 }

@@ -31,7 +31,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model) {
                 .dim(),
         );
     }
-    let widths = [Constraint::Min(9)].into_iter().chain(WIDTHS.map(Constraint::Length));
+    let others: u16 = WIDTHS.iter().map(|width| width + 1).sum();
+    let names = users.iter().map(|user| user.user.as_str());
+    let name = super::name_width(names, area.width.saturating_sub(others));
+    let widths = [name].into_iter().chain(WIDTHS).map(Constraint::Length);
     let table = Table::new(rows, widths).header(header(model.sort)).block(super::titled(Line::from(title)));
     frame.render_widget(table, area);
 }
