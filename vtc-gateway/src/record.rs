@@ -280,3 +280,18 @@ impl std::fmt::Debug for Record {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+impl Record {
+    /// One of the default size, that tells nobody else.
+    pub(crate) fn of_test(clock: &vtc_core::ManualClock) -> Arc<Self> {
+        let journal = Journal::new(&Default::default(), &Default::default()).expect("tells nobody");
+        Arc::new(Self::new(Arc::new(clock.clone()), RecordSetting::default(), journal))
+    }
+
+    /// A request, of whatever kind.
+    pub(crate) fn begin_of_test(self: &Arc<Self>) -> Rc<Trail> {
+        let client = actix_web::test::TestRequest::default().to_http_request();
+        self.begin(Endpoint::ChatCompletions, &client, &HeaderValue::from_static("id"))
+    }
+}
