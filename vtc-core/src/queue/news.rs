@@ -45,8 +45,9 @@
 //! The [proof](super#who-is-forgotten) that nobody is forgotten who matters goes on: an era begins at a level or at the
 //! counter, so bases do not fall where they are known, and a user who waits or runs elsewhere is not idle. What is new
 //! is that others' levels come late and may be lower. So whoever comes in has at least the highest counter that was
-//! ever forgotten; and an idle user is forgotten only when nothing was heard of it for eight exchanges, as more may be
-//! on its way. If news take longer than that, a user may be known with less than it was charged, until its next era.
+//! ever forgotten; and an idle user is forgotten only when nothing was heard of it for sixteen exchanges, as more may
+//! be on its way. If news take longer than half of that, a user may be known with less than it was charged, until its
+//! next era.
 //!
 //! # Rows
 //!

@@ -38,8 +38,9 @@ pub(super) struct Sharing {
     pub(super) turn: Turn,
 }
 
-/// An idle user is kept for so many exchanges after anything of it has changed, as more may be on its way.
-const KEPT_FOR: u64 = 8;
+/// An idle user is kept for so many exchanges after anything of it has changed, as more may be on its way: what was told
+/// before others had heard of the change, and what they told when they had. Half of it each.
+const KEPT_FOR: u64 = 16;
 
 // === impl Sharing ===
 
