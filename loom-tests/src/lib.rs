@@ -22,6 +22,7 @@
 #![cfg(loom)]
 #![expect(clippy::unwrap_used, reason = "models are tests")]
 
+pub mod marks;
 pub mod ring_models;
 pub mod weakened;
 
