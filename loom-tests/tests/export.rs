@@ -89,7 +89,7 @@ fn a_mark_before_the_change_is_taken_too_early() {
 #[test]
 #[should_panic(expected = "told after the last refund")]
 fn without_a_second_flag_a_mark_is_not_found() {
-    loom::model(marks::refunds_against_an_export::<RaiseOnce>);
+    loom::model(marks::an_export_against_a_refund::<RaiseOnce>);
 }
 
 #[test]
