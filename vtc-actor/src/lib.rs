@@ -29,6 +29,7 @@
 //! | charge usage that has no ticket | [`Update`], or the tracker from code that cannot wait (a `Drop`) |
 //! | do the same many times at once | [`Batch`]: one trip for all |
 //! | have requests wait until a pod has room, the least served user first | the [`dispatcher`] |
+//! | share all that with other processes | a `ReplicaActor`: the module `replica`, with the feature `redis` |
 //! | serve something that has no message here | a struct with `impl` [`Request`]: the actor serves it too |
 //!
 //! # How it works
@@ -92,6 +93,12 @@
 //! ```
 //!
 //! `examples/embed.rs` is a whole actix-web app around it.
+//!
+//! # Features
+//!
+//! - `redis`: several processes share what they know: the module `replica`; and a tracker that lives in Redis: the module
+//!   `redis_tracker`.
+//! - `serde`: what dispatchers tell each other can be serialized.
 //!
 //! [actix]: https://docs.rs/actix
 #![forbid(unsafe_code)]

@@ -85,6 +85,10 @@
 //! | the table of pods | one whole table | since the last [`set`](Pods::set) |
 //! | a pod's requests in flight | a number that was right at some moment during the call | not at all |
 //!
+//! Where trackers of several processes [tell each other](SlidingWindowTracker::export_changes) what they charged, counts,
+//! extremes and totals are of all of them together; what others charged is as old as it was when it was
+//! [said](SlidingWindowTracker::set_elsewhere).
+//!
 //! Several reads are several moments: nothing holds the world still between them. A reader waits for nobody, with one
 //! exception: with a staleness of 0 each makes its own extremes, and they take turns.
 //!
