@@ -89,8 +89,17 @@ fn raise(flag: &AtomicU64) {
     }
 }
 
-/// Two refunds against an export: whoever exports once more after them has told what is there.
+/// A refund against an export: whoever exports once more after it has told what is there.
+pub fn a_refund_against_an_export<R: Rules>() {
+    against_an_export::<R>(&[30]);
+}
+
+/// Two refunds, of which the second finds flag and mark as the first left them.
 pub fn refunds_against_an_export<R: Rules>() {
+    against_an_export::<R>(&[10, 20]);
+}
+
+fn against_an_export<R: Rules>(refunds: &'static [u64]) {
     let copy = Arc::new(Copy::<R> {
         bucket: AtomicU64::new(100),
         total: AtomicU64::new(100),
@@ -100,10 +109,7 @@ pub fn refunds_against_an_export<R: Rules>() {
     });
     let refunder = {
         let copy = Arc::clone(&copy);
-        thread::spawn(move || {
-            copy.refund(10);
-            copy.refund(20);
-        })
+        thread::spawn(move || refunds.iter().for_each(|amount| copy.refund(*amount)))
     };
     let early = copy.export();
     refunder.join().unwrap();

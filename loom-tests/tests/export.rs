@@ -64,6 +64,7 @@ fn a_refund_against_an_export() {
 
 #[test]
 fn the_copy_that_keeps_all_rules_passes() {
+    loom::model(marks::a_refund_against_an_export::<AllRules>);
     loom::model(marks::refunds_against_an_export::<AllRules>);
 }
 
@@ -76,7 +77,7 @@ fn a_mark_before_the_change_is_taken_too_early() {
 #[test]
 #[should_panic(expected = "told after the last refund")]
 fn without_a_second_flag_a_mark_is_not_found() {
-    loom::model(marks::refunds_against_an_export::<RaiseOnce>);
+    loom::model(marks::a_refund_against_an_export::<RaiseOnce>);
 }
 
 #[test]
