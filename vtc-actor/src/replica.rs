@@ -63,7 +63,30 @@
 //!
 //! # What it costs
 //!
-//! COSTS
+//! `N` replicas, an interval of `i` seconds, and `R` rows a second in all: one for each user and replica of which something
+//! changed in an interval, so at most the charges, and at most `N / i` times the users.
+//!
+//! | | formula | 4 replicas, 10,000 users, each charged once a second |
+//! | --- | --- | --- |
+//! | a replica sends | `60 B * R / N + 560 B / i` | 156 kB/s |
+//! | a replica receives | `25 B * R + 100 B * N / i` | 248 kB/s |
+//! | Redis computes | `0.36 ms * N / i + 0.7 us * R`, a second | 2.1 % of a core: 0.5 % for each replica |
+//!
+//! Measured by `examples/replicas.rs` with Redis 7.0 on the same two cores, which did other work besides, and with names of 19
+//! bytes; longer ones add twice their length to what is sent and once to what is received. The coefficients are those of 2
+//! and 4 replicas with 10,000 rows a second. Against measurements that they do not come from: 8 replicas and 20,176 rows/s
+//! should take 4.2 % of a core (4.19 measured) and receive 502 kB/s each (493); 16 replicas, which made 119 exchanges a
+//! second, and 19,910 rows/s should take 5.6 % (5.65); 4 replicas with 1,000 rows/s 1.5 % (1.07), with 102,742 rows/s and 17
+//! exchanges a second 7.7 % (5.73).
+//!
+//! So 100 replicas with a million users, each charged once in ten seconds (`R` = 100,000), at the default interval: each sends
+//! 66 kB/s and receives 2.6 MB/s; Redis computes 43 % of a core, five sixths of it for 1,000 round trips a second, and
+//! *sends 260 MB/s*: more than most networks give it. What sending that much costs Redis is not in the formula: up to 16
+//! replicas it could not be told from nothing. Where there are that many, an interval of a second makes it 11 % of a core; what
+//! is sent falls only as far as users are charged more than once in it.
+//!
+//! The hot path: in eleven pairs of a second each, with and without Redis frozen, a charge and a count through a handle took
+//! 1.02 times as long in the median when it was frozen, and 0.96 times at the 99th percentile, which is the noise of that machine.
 //!
 //! # What Redis has to be
 //!
