@@ -18,7 +18,7 @@ pub struct RecordSetting {
 
 /// What a list that is searched from end to end, and kept in memory, may hold.
 const MOST_REQUESTS: usize = 100_000;
-/// 80 MB, and some seconds to replay.
+/// 80 MB, and half a minute to replay.
 const MOST_ARRIVALS: usize = 1_000_000;
 
 // === impl RecordSetting ===
