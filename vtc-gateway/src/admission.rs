@@ -75,6 +75,12 @@ impl Admission {
         Ok(Self { router, queue, lengths })
     }
 
+    /// The owner of the queue, if there is one.
+    #[must_use]
+    pub fn dispatcher(&self) -> Option<&DispatcherHandle> {
+        self.queue.as_ref().map(|queue| &queue.dispatcher)
+    }
+
     /// Waits for the request's turn. Whoever drops this future leaves the queue at once.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use actix_web::http::header::HeaderMap;
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
-use vtc_actor::TrackerHandle;
+use vtc_actor::{ReplicaHandle, ReplicaStatus, TrackerHandle};
 use vtc_core::{Clock, Policy, PreciseClock, Router, ScoringConfig};
 
 use crate::admission::Admission;
@@ -26,6 +26,8 @@ use crate::whatif::routes::Replays;
 pub struct Gateway {
     /// Kept, because the actor that does the periodic duties ends with its last handle.
     tracker: TrackerHandle,
+    /// Kept, as above: it shares with other gateways what this one counts.
+    replica: Option<ReplicaHandle>,
     admission: Arc<Admission>,
     fleet: Arc<FleetCell>,
     configuration: ArcSwap<Configuration>,
@@ -50,6 +52,7 @@ impl Gateway {
     pub(crate) fn new(
         settings: &Settings,
         tracker: TrackerHandle,
+        replica: Option<ReplicaHandle>,
         admission: Arc<Admission>,
         fleet: Arc<FleetCell>,
         metrics: PrometheusHandle,
@@ -59,6 +62,7 @@ impl Gateway {
         let quotas = Quotas::new(&settings.tenants, settings.identity.sub_user_max_in_flight, &clock);
         Self {
             tracker,
+            replica,
             admission,
             fleet,
             configuration: ArcSwap::from_pointee(Configuration::new(settings)),
@@ -111,6 +115,12 @@ impl Gateway {
     #[must_use]
     pub fn router(&self) -> &Router {
         self.tracker.router()
+    }
+
+    /// How it stands with the other gateways; `None` if it shares nothing.
+    #[must_use]
+    pub fn replica(&self) -> Option<ReplicaStatus> {
+        self.replica.as_ref().map(ReplicaHandle::status)
     }
 
     /// The way in.

@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use anyhow::Context;
 
 use crate::cli::{ServeArgs, variable};
-use crate::settings::{Settings, read_pods};
+use crate::settings::{Redis, Settings, read_pods};
 use crate::tenant::{TenantLimits, Terms};
 
 /// The settings in words, and what is allowed but probably not meant.
@@ -46,6 +46,7 @@ impl Outline {
         }));
         lines.push(("others", terms(&settings.tenants.others)));
         lines.push(("admin", admin(&settings)));
+        lines.extend(settings.redis.iter().map(|redis| ("redis", self::redis(redis))));
         lines.extend(settings.aliases.iter().map(|(alias, model)| ("alias", format!("{alias} is {model}"))));
         lines.push(("policy", settings.vtc.policy.clone()));
         Ok(Self { lines, warnings: warnings::of(&settings, &file) })
@@ -73,6 +74,12 @@ fn pods(settings: &Settings) -> anyhow::Result<String> {
         all.push("those that an admin adds".to_owned());
     }
     Ok(if all.is_empty() { "none listed".to_owned() } else { all.join(", ") })
+}
+
+fn redis(redis: &Redis) -> String {
+    let (servers, config) = (redis.servers.urls.len(), &redis.config);
+    let among = if servers > 1 { format!(", the master among {servers}") } else { String::new() };
+    format!("shared under {:?} every {:?} as {:?}{among}", config.prefix, config.interval, config.name)
 }
 
 fn queue(settings: &Settings) -> String {

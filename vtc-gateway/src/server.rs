@@ -15,7 +15,7 @@ use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer, Resource, Route, guard};
-use vtc_actor::{HandleConfig, TrackerHandle};
+use vtc_actor::{HandleConfig, ReplicaActor, ReplicaHandle, TrackerHandle};
 use vtc_core::Router;
 
 use crate::admin::METRICS;
@@ -28,7 +28,7 @@ use crate::journal::Journal;
 use crate::quota::Quotas;
 use crate::record::Record;
 use crate::request::Endpoint;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Redis, Settings, SettingsError};
 use crate::upstream::Upstream;
 use crate::{admin, connections, live, metrics, page, proxy, record, status, tls, whatif};
 
@@ -110,10 +110,18 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     let admission =
         Admission::start(router, settings.queue.clone(), settings.output).map_err(SettingsError::from)?;
     let admission = Arc::new(admission);
+    let replica = settings.redis.as_ref().map(|redis| share(redis, &tracker, &admission)).transpose()?;
     let (fleet, news) = FleetCell::new(clock, settings.health.retry_budget);
     let fleet = Arc::new(fleet);
-    let gateway =
-        Gateway::new(settings, tracker, Arc::clone(&admission), Arc::clone(&fleet), metrics, journal);
+    let gateway = Gateway::new(
+        settings,
+        tracker,
+        replica,
+        Arc::clone(&admission),
+        Arc::clone(&fleet),
+        metrics,
+        journal,
+    );
     let gateway = Data::new(gateway);
 
     settings.estimators.load();
@@ -215,6 +223,19 @@ pub async fn start(settings: &Settings) -> Result<Serving, StartError> {
     Ok(Serving { address, is_tls: settings.tls.is_some(), handle: server.handle(), server, gateway })
 }
 
+/// Begins to share with other gateways what this one counts and queues. It needs no Redis for that.
+fn share(
+    redis: &Redis,
+    tracker: &TrackerHandle,
+    admission: &Admission,
+) -> Result<ReplicaHandle, SettingsError> {
+    let replica = ReplicaActor::new(Arc::clone(tracker.router()), &redis.servers, &redis.config)?;
+    Ok(ReplicaHandle::start(match admission.dispatcher() {
+        Some(dispatcher) => replica.with_dispatcher(dispatcher),
+        None => replica,
+    }))
+}
+
 /// As many as the server takes unless it is told.
 fn available_workers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
@@ -261,6 +282,7 @@ fn routes(config: &mut web::ServiceConfig) {
                 .route("/pods/{pod}/undrain", web::post().to(orders::undrain))
                 .service(looked("/config", look().to(status::config)))
                 .service(looked("/queues", look().to(status::queues)))
+                .service(looked("/replica", look().to(status::replica)))
                 .service(looked("/live", web::get().to(live::live)))
                 .service(looked("/requests", look().to(record::routes::requests)))
                 .service(looked("/whatif", look().to(whatif::routes::whatif)))

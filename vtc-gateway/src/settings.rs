@@ -16,6 +16,7 @@ mod pod;
 mod pod_tls;
 mod queue;
 mod record;
+mod redis;
 mod reload;
 mod secret;
 mod shutdown;
@@ -47,6 +48,7 @@ pub use self::pod::{PodRules, PodSetting};
 pub use self::pod_tls::{PodTls, PodTlsSetting};
 pub use self::queue::{CostSetting, Queue, QueueSetting};
 pub use self::record::RecordSetting;
+pub use self::redis::{Redis, RedisSetting};
 pub use self::reload::ReloadSetting;
 pub use self::secret::Secret;
 pub use self::shutdown::ShutdownSetting;
@@ -94,6 +96,8 @@ pub struct Settings {
     pub output: OutputSetting,
     /// How much is remembered of requests.
     pub record: RecordSetting,
+    /// Through which Redis it shares what it counts; `None`: it does not.
+    pub redis: Option<Redis>,
     /// What a client may send, and how long.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -163,6 +167,8 @@ pub struct SettingsFile {
     pub estimate: EstimateSetting,
     /// How much is remembered of requests.
     pub record: RecordSetting,
+    /// What it shares with other gateways.
+    pub redis: RedisSetting,
     /// What a client may send.
     pub limits: Limits,
     /// How pods are spoken to.
@@ -247,6 +253,7 @@ impl Settings {
             admin: file.admin.read()?,
             vtc,
             record: file.record,
+            redis: file.redis.read(&env)?,
             limits: file.limits,
             pod_tls: file.upstream.tls.read()?,
             upstream: file.upstream,
@@ -296,6 +303,9 @@ impl SettingsFile {
             &mut pod_tls.ca_file,
             &mut pod_tls.cert_file,
             &mut pod_tls.key_file,
+            &mut self.redis.ca_file,
+            &mut self.redis.cert_file,
+            &mut self.redis.key_file,
         ];
         for path in paths.into_iter().flatten() {
             *path = directory.join(&path);

@@ -198,12 +198,36 @@ pub async fn config(gateway: Data<Gateway>) -> HttpResponse {
     HttpResponse::Ok().json(gateway.reloads().standing())
 }
 
+/// `GET /v1/vtc/replica`: how this gateway stands with those that it shares with.
+pub async fn replica(gateway: Data<Gateway>) -> HttpResponse {
+    let Some(replica) = gateway.replica() else {
+        return HttpResponse::Ok().json(json!({ "shared": false }));
+    };
+    let now = gateway.router().tracker().clock().now();
+    HttpResponse::Ok().json(json!({
+        "shared": true,
+        "id": &*replica.id,
+        "connected": replica.is_connected,
+        "seconds_since_exchange": replica.exchanged_at.map(|at| now.since(at).as_secs_f64()),
+        "error": replica.error.as_deref(),
+        "others": replica.others,
+        "users_elsewhere": replica.users_elsewhere,
+        "exchanges": replica.exchanges,
+        "failures": replica.failures,
+        "rewrites": replica.rewrites,
+    }))
+}
+
 /// `GET /healthz`: 200 while some pod is ready, else 503.
 pub async fn healthz(gateway: Data<Gateway>) -> HttpResponse {
     let fleet = gateway.fleet().look();
     let ready = fleet.backends().iter().filter(|backend| backend.takes_requests()).count();
     let status = if ready > 0 { "ok" } else { "no pod is ready" };
-    let body = json!({ "status": status, "pods_ready": ready, "pods": fleet.backends().len() });
+    let mut body = json!({ "status": status, "pods_ready": ready, "pods": fleet.backends().len() });
+    if let Some(replica) = gateway.replica() {
+        // Alone it goes on all the same.
+        body["sharing"] = replica.is_connected.into();
+    }
     if ready > 0 { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 

@@ -1,7 +1,7 @@
 //! What cannot change while the gateway runs.
 
 use super::ReloadError;
-use crate::settings::Settings;
+use crate::settings::{Redis, Settings};
 
 /// The settings that need a restart, by name, each as text to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ impl Fixed {
             ("identity.trusted_proxies (with limits.connections_per_client)", format!("{proxies:?}")),
             ("record.requests", settings.record.requests.to_string()),
             ("record.arrivals", settings.record.arrivals.to_string()),
+            ("redis", settings.redis.as_ref().map(Redis::compared).unwrap_or_default()),
             ("estimate.output", format!("{:?}", settings.output)),
         ])
     }

@@ -145,6 +145,10 @@ fn relative_paths_start_where_the_file_is() {
         ca_file = "p"
         cert_file = "p"
         key_file = "p"
+        [redis]
+        ca_file = "p"
+        cert_file = "p"
+        key_file = "p"
     "#;
     let mut file = SettingsFile::parse(toml).unwrap();
     file.starts_from(Path::new("/etc/vtc"));

@@ -30,6 +30,7 @@ mod readiness;
 mod record;
 mod refusals;
 mod reload;
+mod sharing;
 mod status;
 mod streams;
 mod tenants;
