@@ -1,4 +1,4 @@
--- Charges ARGV[3] to the user ARGV[4], now. The helper functions stand before this text.
+-- Charges ARGV[3] to the user ARGV[4], now. The functions that it calls stand before this text.
 expire()
 local bucket = bucket_of_now()
 local place = bucket .. ':' .. ARGV[4]
