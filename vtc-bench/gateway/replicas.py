@@ -105,7 +105,7 @@ def scene(gateway, folder, seconds, ports, ways, shared):
         file = folder / f"{port}.toml"
         file.write_text(settings(port, shared))
         running.append(subprocess.Popen([gateway, "serve", "--config", file], stdout=subprocess.DEVNULL))
-    served, stop, counts = Counter(), threading.Event(), threading.Event()
+    served, stop, counts, failures = Counter(), threading.Event(), threading.Event(), []
 
     def client(user):
         connections = {}
@@ -117,7 +117,8 @@ def scene(gateway, folder, seconds, ports, ways, shared):
             reply = connection.getresponse()
             text = reply.read()
             if reply.status != 200:
-                sys.exit(f"{user} got {reply.status}: {text!r}")
+                failures.append(f"{user} got {reply.status}: {text!r}")
+                return
             usage = json.loads(text)["usage"]
             if counts.is_set() and not stop.is_set():
                 served[user] += usage["prompt_tokens"] + 2 * usage["completion_tokens"]
@@ -142,6 +143,8 @@ def scene(gateway, folder, seconds, ports, ways, shared):
             process.terminate()
         for process in running:
             process.wait()
+    if failures:
+        sys.exit("\n".join(failures))
     return served
 
 

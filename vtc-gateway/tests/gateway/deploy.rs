@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 
-use crate::common::{Gateway, ask_chat, fast_pod};
+use crate::common::{Gateway, ask_chat, fast_pod, soon};
 
 const ALERTS: &str = include_str!("../../deploy/alerts.yml");
 const TRIED: &str = include_str!("../../deploy/alerts_test.yml");
@@ -85,12 +85,19 @@ fn rare() -> String {
     recorder.handle().render()
 }
 
-/// A pod whose metrics are read, and a request that a queue lets go.
+/// A pod whose metrics are read, a request that a queue lets go, and a Redis that is away.
 async fn usual() -> String {
     let pod = fast_pod("deployed");
-    let gateway =
-        Gateway::configured(&[&pod], "[queue]\ndiscipline = \"vtc-fair\"\npod_max_running = 4").await;
+    let queue = "[queue]\ndiscipline = \"vtc-fair\"\npod_max_running = 4\n";
+    let redis = "[redis]\nurls = [\"unix:///nowhere\"]\n";
+    let gateway = Gateway::configured(&[&pod], &format!("{queue}{redis}")).await;
     assert_eq!(gateway.ask(ask_chat().of("alice")).await.status, 200);
+    soon(async {
+        while gateway.get_json("/v1/vtc/replica").await["failures"] == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     gateway.metrics().await
 }
 
