@@ -110,7 +110,7 @@ async fn a_place_that_is_taken_through_one_is_taken_for_the_others() {
     until_they_know_each_other([&one, &other]).await;
     let first = one.start_asking(ask_chat().of("alice"));
     let call = pod.call().await;
-    other.until_pod("a", "in_flight", 1).await;
+    other.until_pod("a", "running", 1).await;
     let second = other.line_up(ask_chat().of("bob"), 1).await;
     assert_eq!(pod.waiting_calls(), 0, "it waits in the gateway");
     call.answer_chat(1, 1).await;
