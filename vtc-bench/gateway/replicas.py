@@ -104,7 +104,8 @@ def scene(gateway, folder, seconds, ports, ways, shared):
     for port in ports:
         file = folder / f"{port}.toml"
         file.write_text(settings(port, shared))
-        running.append(subprocess.Popen([gateway, "serve", "--config", file], stdout=subprocess.DEVNULL))
+        command = [gateway, "serve", "--config", file, "--log-level", "error"]
+        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
     served, stop, counts, failures = Counter(), threading.Event(), threading.Event(), []
 
     def client(user):
