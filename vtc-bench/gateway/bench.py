@@ -3,10 +3,10 @@
 
     vtc-bench/gateway/bench.py [--rounds 5] [--seconds 5] [--only gateway,haproxy] [--gateway PATH]
 
-Each round asks every target, in another order, three things: requests per second over 32 connections, the median latency
-over one connection, and the delay of the events of a stream. Each is compared with the others of the same round; printed
-are the median over rounds of what was measured and of the ratio, with the least and the most. Needs Debian's haproxy, nginx
-and wrk (installed with apt-get if it may), rustc, and for the two routers PyPI.
+Each round asks every target, in another order, three things: requests per second over 32 connections, and what processor
+time one of them takes it; the median latency over one connection; and the delay of the events of a stream. Each is compared
+with the others of the same round; printed are the median over rounds of what was measured and of the ratio, with the least
+and the most. Needs Debian's haproxy, nginx and wrk (installed with apt-get if it may), rustc, and for the two routers PyPI.
 """
 
 import argparse
@@ -30,6 +30,7 @@ ROUTERS = ["smg==1.13.0", "vllm-router==0.1.17"]
 POD = 9100
 PORTS = {"direct": POD, "gateway": 9101, "haproxy": 9102, "nginx": 9103, "smg": 9104, "vllm-router": 9105}
 CONNECTIONS = 32
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def install(targets):
@@ -116,6 +117,16 @@ def wrk(port, threads, connections, seconds):
     return rate, float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
 
 
+def processor(process):
+    """Seconds of processor time that the process and its children have taken: their own, and the kernel's for them."""
+    taken = [0, 0]
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in [process.pid, *children]:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        taken = [before + int(ticks) / TICKS for before, ticks in zip(taken, fields[11:13])]
+    return taken
+
+
 def delays(port):
     """How long after they were sent the events of a stream came, in microseconds."""
     found, rest = [], b""
@@ -135,12 +146,14 @@ def delays(port):
     return found
 
 
-def measure(target, seconds):
+def measure(target, process, seconds):
     port = PORTS[target]
+    before = processor(process)
     rate, _ = wrk(port, 1, CONNECTIONS, seconds)
+    own, kernel = [1e6 * (after - before) / (rate * seconds) for before, after in zip(before, processor(process))]
     _, latency = wrk(port, 1, 1, max(1, seconds // 2))
     late = statistics.quantiles(delays(port), n=100)
-    return {"rate": rate, "latency": latency, "chunk_median": late[49], "chunk_p99": late[98]}
+    return {"rate": rate, "own": own, "kernel": kernel, "latency": latency, "chunk_median": late[49], "chunk_p99": late[98]}
 
 
 def spread(values, digits=0):
@@ -155,13 +168,15 @@ def report(rounds, targets):
         return [each[target][what] - each["direct"][what] for each in rounds]
 
     print(f"\n{len(rounds)} rounds; median (least to most)\n")
-    print(f"| | requests/s, {CONNECTIONS} connections | added latency, us | added delay of an event, median us | p99 us |")
-    print("| --- | --- | --- | --- | --- |")
+    print(f"| | requests/s, {CONNECTIONS} connections | its own time for one, us | the kernel's | added latency, us "
+          "| added delay of an event, median us | p99 us |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for target in targets:
         added = [spread(less_direct(target, what)) for what in ("latency", "chunk_median", "chunk_p99")]
         if target == "direct":
             added = [spread(of(target, what)) + " in all" for what in ("latency", "chunk_median", "chunk_p99")]
-        print(f"| {target} | {spread(of(target, 'rate'))} | {' | '.join(added)} |")
+        spent = [spread(of(target, what)) for what in ("rate", "own", "kernel")]
+        print(f"| {target} | {' | '.join(spent + added)} |")
     if "gateway" in targets:
         print()
         for target in targets:
@@ -180,20 +195,20 @@ def main():
     wanted = options.only.split(",")
     targets = [target for target in PORTS if target == "direct" or target in wanted]
     install(targets)
-    processes = []
+    processes = {}
     try:
         for target in targets:
-            processes.append(start(target, options.gateway))
+            processes[target] = start(target, options.gateway)
         for target in targets:
             wrk(PORTS[target], 1, CONNECTIONS, 1)
         rounds = []
         for number in range(options.rounds):
             order = targets[number % len(targets):] + targets[:number % len(targets)]
-            rounds.append({target: measure(target, options.seconds) for target in order})
+            rounds.append({target: measure(target, processes[target], options.seconds) for target in order})
             print(json.dumps(rounds[-1]), file=sys.stderr)
         report(rounds, targets)
     finally:
-        for process in reversed(processes):
+        for process in reversed(processes.values()):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 

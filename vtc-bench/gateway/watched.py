@@ -22,7 +22,6 @@ import time
 
 import bench
 
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Watcher(threading.Thread):
@@ -53,12 +52,6 @@ class Watcher(threading.Thread):
         self.connection.close()
 
 
-def processor(process):
-    """Seconds of processor time that the process has taken."""
-    fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def load(port, options, rate, seconds):
     """Requests per second, the 99th percentile of their latencies in milliseconds."""
     connections = bench.CONNECTIONS
@@ -80,9 +73,9 @@ def load(port, options, rate, seconds):
 
 def slice_of(process, port, options, rate, watched):
     watcher = Watcher(port) if watched else None
-    before, since = processor(process), time.monotonic()
+    before, since = sum(bench.processor(process)), time.monotonic()
     done, late = load(port, options, rate, options.seconds)
-    spent, took = processor(process) - before, time.monotonic() - since
+    spent, took = sum(bench.processor(process)) - before, time.monotonic() - since
     if watcher:
         watcher.stop()
         gaps = [b - a for a, b in zip(watcher.came, watcher.came[1:])]

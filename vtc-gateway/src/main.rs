@@ -9,8 +9,8 @@ use vtc_gateway::reload::{Reading, Reloader};
 use vtc_gateway::settings::LogSetting;
 use vtc_gateway::{demo, ending, explain, logging, server, top, whatif};
 
-/// A request makes some hundred small things and forgets them: beside glibc's allocator this one saves a quarter of the
-/// processor's time outside the kernel. (It is not to be had for MSVC.)
+/// A request makes some hundred small things and forgets them, which costs less here than in glibc's allocator. (It is not to be
+/// had for MSVC.)
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
