@@ -27,8 +27,8 @@
 //! Each replica writes only rows of its own, and *absolute* ones: "I charged alice 1200 in my bucket 17". So a row that is
 //! written or heard twice, or lost and written again, counts once. Rows lie in *tables*, one for each bucket of the window, which
 //! end by themselves when the bucket does. What changed in a round is also one entry in a common *log*, so that the others
-//! read what changed and not what there is. One round is one round trip: the changes, as one transaction; the log behind
-//! the last entry heard; and, now and then, tables. A replica with nothing to say speaks each fifth of the longest
+//! read what changed and not what there is. One round is one round trip: the changes, as one transaction; now and then, tables;
+//! and the log behind the last entry heard. A replica with nothing to say speaks each fifth of the longest
 //! silence, so that the others know it is there.
 //!
 //! - **Nobody's clock matters.** Rows say how long they have left. An entry's age is Redis's time less the entry's place in
@@ -36,7 +36,8 @@
 //! - **What is lost is noticed.** Entries are numbered, and each says which one it follows; whoever has missed one reads that
 //!   replica's tables whole. Redis keeps the numbers of a replica's last writings, and says them with each: if one that
 //!   was confirmed is not among them (Redis restarted empty, or fell back to a copy that lagged), or an old one stands behind
-//!   it (the network carried it late), the replica writes everything anew.
+//!   it (the network carried it late), the replica writes everything anew. And whoever does not find the entry that it heard
+//!   last in the log any more reads everything anew, whatever the others may have noticed.
 //! - **Nobody is counted twice.** A replica is known by an id that it draws at its start, its name and 64 random bits. Whoever is
 //!   restarted is somebody new, who has charged nothing; what was charged under the old id counts until the window has
 //!   passed it.
@@ -96,8 +97,8 @@
 //! `rows:ID:TABLE` (hashes). All but `replicas` end by themselves.
 //!
 //! A user of Redis's access lists needs these keys, `~{vtc}:*`, and `+time +multi +exec +unlink +hset +hdel +hgetall +pexpire
-//! +pttl +sadd +srem +smembers +zadd +zrange +zremrangebyscore +xadd +xread +xrevrange +rpush +ltrim +lrange +lindex`, with
-//! `+auth` and, for a database by number, `+select`.
+//! +pttl +sadd +srem +smembers +zadd +zrange +zremrangebyscore +xadd +xread +xrange +xrevrange +eval +rpush +ltrim +lrange
+//! +lindex`, with `+auth` and, for a database by number, `+select`.
 //!
 //! # How to use it
 //!

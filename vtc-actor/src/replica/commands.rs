@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::{Pipeline, RedisError, Value, from_redis_value};
 
-use super::exchange::{Bounds, Log, Place, Reply, Trip, Written};
+use super::exchange::{Bounds, Log, Place, Reply, Trip};
 use super::inbox::{Found, Wanted};
 use super::keys::Keys;
 use super::outbox::{MOST_NUMBERS, Writing};
@@ -19,6 +19,9 @@ pub struct Commands {
     /// Bytes of the log's entry.
     pub bytes: u64,
 }
+
+/// Whether an entry is in the log, without sending it.
+const IS_THERE: &str = "return #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])";
 
 /// A reply that is none.
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +67,6 @@ impl Commands {
             pipeline.cmd("LRANGE").arg(&key).arg(-(writing.look_back as i64)).arg(-1);
             pipeline.cmd("EXEC");
         }
-        match trip.log {
-            Log::End => {
-                pipeline.cmd("XREVRANGE").arg(keys.log()).arg("+").arg("-").arg("COUNT").arg(1);
-                pipeline.cmd("ZRANGE").arg(keys.replicas()).arg(0).arg(-1);
-            }
-            Log::Behind(Place { millis, number }, most) => {
-                let place = format!("{millis}-{number}");
-                pipeline.cmd("XREAD").arg("COUNT").arg(most).arg("STREAMS").arg(keys.log()).arg(place);
-            }
-        }
         for wanted in &trip.wanted {
             match wanted {
                 Wanted::Tables(id) => {
@@ -85,6 +78,17 @@ impl Commands {
                     pipeline.cmd("HGETALL").arg(&key);
                     pipeline.cmd("PTTL").arg(&key);
                 }
+            }
+        }
+        match trip.log {
+            Log::End => {
+                pipeline.cmd("XREVRANGE").arg(keys.log()).arg("+").arg("-").arg("COUNT").arg(1);
+                pipeline.cmd("ZRANGE").arg(keys.replicas()).arg(0).arg(-1);
+            }
+            Log::Behind(Place { millis, number }, most) => {
+                let place = format!("{millis}-{number}");
+                pipeline.cmd("EVAL").arg(IS_THERE).arg(1).arg(keys.log()).arg(&place);
+                pipeline.cmd("XREAD").arg("COUNT").arg(most).arg("STREAMS").arg(keys.log()).arg(place);
             }
         }
         Ok(commands)
@@ -151,6 +155,9 @@ pub fn reply(trip: &Trip, values: Vec<Value>) -> Result<Reply, ReplyError> {
     if trip.write.is_some() {
         reply.written = Some(replies.written()?);
     }
+    for wanted in &trip.wanted {
+        reply.found.push(replies.found(wanted)?);
+    }
     match trip.log {
         Log::End => {
             let last: Vec<StreamEntry> = replies.take("XREVRANGE")?;
@@ -161,6 +168,7 @@ pub fn reply(trip: &Trip, values: Vec<Value>) -> Result<Reply, ReplyError> {
             reply.members = replies.names("ZRANGE")?;
         }
         Log::Behind(..) => {
+            reply.goes_on = replies.take::<u64>("EVAL")? > 0;
             let streams: Option<Vec<(String, Vec<StreamEntry>)>> = replies.take("XREAD")?;
             for (place, fields) in streams.into_iter().flatten().flat_map(|(_, entries)| entries) {
                 // The one field's value.
@@ -168,9 +176,6 @@ pub fn reply(trip: &Trip, values: Vec<Value>) -> Result<Reply, ReplyError> {
                 reply.entries.push((place_of(&place)?, entry));
             }
         }
-    }
-    for wanted in &trip.wanted {
-        reply.found.push(replies.found(wanted)?);
     }
     Ok(reply)
 }
@@ -200,15 +205,12 @@ impl Replies {
     }
 
     /// A transaction's replies: to its commands when they were queued, and to all of them when they were carried out. The last
-    /// six of those are about the log and the numbers, and two of them tell what became of the writing.
-    fn written(&mut self) -> Result<Written, ReplyError> {
+    /// of those tells what became of the writing.
+    fn written(&mut self) -> Result<Vec<u64>, ReplyError> {
         loop {
             let Value::Array(mut done) = self.value("EXEC")? else { continue };
             let numbers = done.pop().and_then(|numbers| from_redis_value(numbers).ok());
-            let place: Option<String> =
-                done.into_iter().nth_back(4).and_then(|place| from_redis_value(place).ok());
-            let place = place_of(&place.ok_or(ReplyError::Unexpected("XADD"))?)?;
-            return Ok(Written { place, numbers: numbers.ok_or(ReplyError::Unexpected("LRANGE"))? });
+            return numbers.ok_or(ReplyError::Unexpected("LRANGE"));
         }
     }
 

@@ -17,15 +17,15 @@ pub struct Place {
     pub number: u64,
 }
 
-/// What to do in one round trip, in this order: write, look at the log, read.
+/// What to do in one round trip, in this order: write, read, look at the log. So the log goes at least as far as what was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trip {
     /// To be carried out whole or not at all.
     pub write: Option<Arc<Writing>>,
+    /// What is to be read besides the log.
+    pub wanted: Vec<Wanted>,
     /// The log.
     pub log: Log,
-    /// What is to be read besides.
-    pub wanted: Vec<Wanted>,
 }
 
 /// What to look at in the log.
@@ -42,26 +42,19 @@ pub enum Log {
 pub struct Reply {
     /// Microseconds of its clock.
     pub micros: u64,
-    /// If something was written.
-    pub written: Option<Written>,
+    /// If something was written: the numbers of this replica's last writings in the order in which they were carried out,
+    /// this one last; as many as the writing [looks back](Writing::look_back), or all that Redis knows of.
+    pub written: Option<Vec<u64>>,
+    /// Of what was wanted, in that order.
+    pub found: Vec<Found>,
     /// For [`Log::End`]: where it is; zero if there is no log.
     pub end: Place,
     /// For [`Log::End`].
     pub members: Vec<Arc<str>>,
+    /// For [`Log::Behind`]: whether the entry at that place is there still.
+    pub goes_on: bool,
     /// For [`Log::Behind`].
     pub entries: Vec<(Place, Vec<u8>)>,
-    /// Of what was wanted, in that order.
-    pub found: Vec<Found>,
-}
-
-/// What was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Where in the log.
-    pub place: Place,
-    /// The numbers of this replica's last writings in the order in which they were carried out, this one last: as many as
-    /// the writing [looks back](Writing::look_back), or all that Redis knows of.
-    pub numbers: Vec<u64>,
 }
 
 /// What follows from a reply.
@@ -140,7 +133,7 @@ impl Exchange {
         self.outbox.expire(now);
         let is_quiet = |at: Option<Tick>, longest: Duration| at.is_none_or(|at| now.since(at) >= longest);
         if is_quiet(self.replied_at, self.bounds.log / 2) {
-            self.heard_to = None;
+            self.lose_thread();
         }
         let is_due = is_quiet(self.wrote_at, self.bounds.longest_silence / 5);
         let write = (is_due || self.outbox.has_changes())
@@ -150,7 +143,7 @@ impl Exchange {
             Some(place) => Log::Behind(place, self.bounds.most_entries),
         };
         self.wanted = self.inbox.wanted(self.bounds.most_tables);
-        Trip { write, log, wanted: self.wanted.clone() }
+        Trip { write, wanted: self.wanted.clone(), log }
     }
 
     /// The reply to the last trip. `now` is the time at which it came.
@@ -158,38 +151,48 @@ impl Exchange {
         let mut followed = Followed::default();
         let began = self.heard_to;
         self.replied_at = Some(now);
+        let is_behind = reply.entries.len() >= self.bounds.most_entries;
+        for (wanted, found) in std::mem::take(&mut self.wanted).into_iter().zip(reply.found) {
+            // What is ahead of the log as far as it was heard could be lost without a trace: it is read again.
+            if !is_behind {
+                self.inbox.find(wanted, found, now, &mut followed.heard);
+            }
+        }
         for (place, entry) in &reply.entries {
             let age = Duration::from_micros(reply.micros.saturating_sub(place.millis.saturating_mul(1000)));
             // One that cannot be read is counted, and what it said is missed with the next of its writer.
             drop(self.inbox.hear(entry, age, now, &mut followed.heard));
             self.heard_to = self.heard_to.max(Some(*place));
         }
-        if began.is_none() {
-            self.inbox.meet(reply.members);
-            self.heard_to = Some(reply.end);
-        }
-        for (wanted, found) in std::mem::take(&mut self.wanted).into_iter().zip(reply.found) {
-            self.inbox.find(wanted, found, now, &mut followed.heard);
-        }
-        if let Some(Written { place, numbers }) = reply.written {
-            self.wrote_at = Some(now);
-            let confirmed = self.outbox.confirm(&numbers);
-            // The log goes on behind what was heard, unless Redis has lost it.
-            let log_is_lost = began.is_some_and(|began| place <= began);
-            if confirmed == Err(Lost) || log_is_lost {
-                self.heard_to = None;
+        match began {
+            None => {
+                self.inbox.meet(reply.members);
+                self.heard_to = Some(reply.end);
             }
-            followed.start_over = confirmed == Err(Lost);
+            // Redis has lost it, and may have lost what was read too, whether its writer notices or not.
+            Some(began) if !reply.goes_on && began != Place::default() => self.lose_thread(),
+            Some(_) => {}
+        }
+        if let Some(numbers) = reply.written {
+            self.wrote_at = Some(now);
+            followed.start_over = self.outbox.confirm(&numbers) == Err(Lost);
         }
         if followed.start_over {
             self.outbox.start_over();
+            self.lose_thread();
         }
         self.inbox.part(now, self.bounds.longest_silence, &mut followed.heard);
         followed.more = self.outbox.has_changes()
-            || reply.entries.len() >= self.bounds.most_entries
+            || is_behind
             || !self.inbox.wanted(1).is_empty()
             || self.heard_to.is_none();
         followed
+    }
+
+    /// What is heard next is not the continuation of what was heard.
+    fn lose_thread(&mut self) {
+        self.heard_to = None;
+        self.inbox.doubt();
     }
 
     /// There was no reply to the last trip: nobody knows what became of it. What others said holds on, as long as it would

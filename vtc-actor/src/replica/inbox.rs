@@ -12,7 +12,7 @@ use super::row::{Entry, Row, Rows, TableName, UnreadableEntry};
 ///
 /// Whoever misses an entry of a replica (it came late to the log, the log was cut, Redis lost it) reads that replica's tables
 /// whole, and goes on with the log: the tables hold at least what the log says up to then, and what it says beyond is heard
-/// once more.
+/// once more. Whoever finds the log to be another one reads everybody's.
 #[derive(Debug)]
 pub struct Inbox {
     id: Arc<str>,
@@ -71,7 +71,7 @@ pub enum Found {
 
 #[derive(Debug, Default)]
 struct Peer {
-    /// The last writing that is known of it, with everything before.
+    /// The last writing that is known of it, with everything before; 0 if it is not there.
     number: u64,
     /// When it last spoke; `None`: it is not there, only its tables are.
     spoke: Option<Tick>,
@@ -150,6 +150,14 @@ impl Inbox {
         }
     }
 
+    /// Nothing that is known of anybody is sure any more: all is read again.
+    pub fn doubt(&mut self) {
+        for peer in self.peers.values_mut() {
+            let Peer { number, missed, is_met, reading, .. } = peer;
+            (*number, *missed, *is_met, *reading) = (0, None, true, Reading::Nothing);
+        }
+    }
+
     /// That table of that replica has to be read once more, whole.
     pub fn read_again(&mut self, id: &str, table: &str) {
         if let Some(peer) = self.peers.get_mut(id) {
@@ -185,7 +193,8 @@ impl Inbox {
         wanted
     }
 
-    /// Takes in what was read after the entries that were [heard](Self::hear) before this call.
+    /// Takes in what was read, after the entries that were [heard](Self::hear) before this call and before those that are
+    /// heard after it.
     pub fn find(&mut self, wanted: Wanted, found: Found, now: Tick, heard: &mut Vec<Heard>) {
         match (wanted, found) {
             (Wanted::Tables(id), Found::Tables { number, tables }) => {
@@ -228,6 +237,8 @@ impl Inbox {
             let is_here = peer.spoke.is_none_or(|spoke| now.since(spoke) <= longest_silence);
             if !is_here {
                 peer.spoke = None;
+                // What it said since, and what of it was lost, is not known: should it speak again, all is read again.
+                peer.number = 0;
                 heard.push(Heard::Gone(Arc::clone(id)));
             }
             is_here || !peer.is_read()
@@ -259,9 +270,10 @@ impl Peer {
                 // What is known here is newer. If something was missed, Redis lost it; the replica will say it again.
                 return;
             }
+            // The number is there as long as the replica, and one that is new was written not long ago.
+            self.spoke =
+                if number > self.number { self.spoke.max(Some(now)) } else { self.spoke.or(Some(now)) };
             self.number = self.number.max(number);
-            // The number is there as long as the replica.
-            self.spoke = self.spoke.or(Some(now));
         } else if self.missed.is_some() && self.spoke.is_some() {
             // Redis has lost it, or it has been silent for long: it will say so, or be gone.
             return;
@@ -276,4 +288,53 @@ impl Peer {
 /// So long before that moment; the clock's origin at the earliest.
 fn before(now: Tick, age: Duration) -> Tick {
     Tick::from_nanos(now.as_nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// While it was gone, a table of it was read where Redis had lost it.
+    #[test]
+    fn one_that_was_gone_and_speaks_again_is_read_anew() {
+        let (mut inbox, mut heard) = (Inbox::new("me".into()), Vec::new());
+        let id: Arc<str> = "it".into();
+        let table = |name: &str| -> TableName { name.into() };
+        let names = || Wanted::Tables(Arc::clone(&id));
+        inbox.meet([Arc::clone(&id)]);
+        assert_eq!(inbox.wanted(9), [names()]);
+        let tables = Found::Tables { number: Some(3), tables: vec![table("t"), table("u")] };
+        inbox.find(names(), tables, Tick::ZERO, &mut heard);
+        assert_eq!(inbox.others(), 1);
+        let later = Tick::from_nanos(9_000_000_000);
+        inbox.part(later, Duration::from_secs(5), &mut heard);
+        assert_eq!(heard.pop(), Some(Heard::Gone(Arc::clone(&id))));
+        let nothing = Found::Table { left: None, rows: Vec::new() };
+        inbox.find(Wanted::Table(Arc::clone(&id), table("t")), nothing, later, &mut heard);
+        let from = Arc::clone(&id);
+        let entry = Entry { format: Entry::FORMAT, from, number: 4, follows: 3, tables: Vec::new() };
+        inbox.hear(&entry.to_bytes().unwrap(), Duration::ZERO, later, &mut heard).unwrap();
+        let rest = inbox.wanted(9);
+        let found = Found::Table { left: Some(Duration::from_secs(5)), rows: Vec::new() };
+        inbox.find(rest[0].clone(), found, later, &mut heard);
+        assert_eq!(
+            (rest, inbox.wanted(9)),
+            (vec![Wanted::Table(Arc::clone(&id), table("u"))], vec![names()])
+        );
+    }
+
+    /// It was heard of long ago, and has written since.
+    #[test]
+    fn a_new_number_is_a_sign_of_life() {
+        let (mut inbox, mut heard) = (Inbox::new("me".into()), Vec::new());
+        let id: Arc<str> = "it".into();
+        let found = |number| Found::Tables { number: Some(number), tables: Vec::new() };
+        let at = |seconds: u64| Tick::from_nanos(seconds * 1_000_000_000);
+        for (second, number, others) in [(0, 1, 1), (4, 2, 1), (8, 2, 1), (12, 2, 0)] {
+            inbox.meet([Arc::clone(&id)]);
+            inbox.find(Wanted::Tables(Arc::clone(&id)), found(number), at(second), &mut heard);
+            inbox.part(at(second), Duration::from_secs(5), &mut heard);
+            assert_eq!(inbox.others(), others, "second {second}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::node::{Node, long_window, quick, wait_until};
 use crate::server::{Server, free_port};
 
 /// The commands that are documented as those a user needs.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 26] = [
     "+time",
     "+multi",
     "+exec",
@@ -26,7 +26,9 @@ const COMMANDS: [&str; 24] = [
     "+zrange",
     "+zremrangebyscore",
     "+xadd",
+    "+eval",
     "+xread",
+    "+xrange",
     "+xrevrange",
     "+rpush",
     "+ltrim",

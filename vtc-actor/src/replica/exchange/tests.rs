@@ -104,21 +104,23 @@ fn op(losses: bool) -> impl Strategy<Value = Op> {
 impl FakeRedis {
     fn serve(&mut self, trip: &Trip) -> Reply {
         let written = trip.write.as_ref().map(|writing| self.write(writing));
+        let found = trip.wanted.iter().map(|wanted| self.find(wanted)).collect();
         let (mut end, mut members, mut entries) = (Place::default(), Vec::new(), Vec::new());
+        let mut goes_on = false;
         match trip.log {
             Log::End => {
                 end = self.log.back().map(|(place, _)| *place).unwrap_or_default();
                 members = self.members.iter().cloned().collect();
             }
             Log::Behind(after, most) => {
+                goes_on = self.log.iter().any(|(place, _)| *place == after);
                 entries = self.log.iter().filter(|(place, _)| *place > after).take(most).cloned().collect();
             }
         }
-        let found = trip.wanted.iter().map(|wanted| self.find(wanted)).collect();
-        Reply { micros: self.now * 1000, written, end, members, entries, found }
+        Reply { micros: self.now * 1000, written, found, end, members, goes_on, entries }
     }
 
-    fn write(&mut self, Writing { entry, look_back, .. }: &Writing) -> Written {
+    fn write(&mut self, Writing { entry, look_back, .. }: &Writing) -> Vec<u64> {
         let place = Place { millis: self.now, number: 0 };
         let after = Place { number: self.last.number + 1, ..self.last };
         self.last = place.max(after);
@@ -139,7 +141,7 @@ impl FakeRedis {
         numbers.0.push(entry.number);
         numbers.1 = expires;
         let first = numbers.0.len().saturating_sub(*look_back);
-        Written { place: self.last, numbers: numbers.0[first..].to_vec() }
+        numbers.0[first..].to_vec()
     }
 
     fn find(&self, wanted: &Wanted) -> Found {
