@@ -33,8 +33,6 @@ pub struct Configuration {
     pub limits: Limits,
     /// How many other pods are tried when one fails before it answers.
     pub retries: usize,
-    /// How long a request may wait in the queue, if there is one.
-    pub longest_wait: Option<Duration>,
     /// The queue's rules, if there is one.
     pub queue: Option<settings::Queue>,
     /// How pods are spoken to.
@@ -56,10 +54,15 @@ impl Configuration {
             endpoints: settings.endpoints,
             limits: settings.limits,
             retries: settings.upstream.retries,
-            longest_wait: settings.queue.as_ref().and_then(|queue| queue.dispatcher.longest_wait),
             queue: settings.queue.clone(),
             manners: Arc::new(Manners::new(&settings.upstream, &settings.pod_tls)),
         }
+    }
+
+    /// How long a request may wait in the queue, if there is one and it has a limit.
+    #[must_use]
+    pub fn longest_wait(&self) -> Option<Duration> {
+        self.queue.as_ref().and_then(|queue| queue.dispatcher.longest_wait)
     }
 
     /// Who sends that request, and counts it.

@@ -149,7 +149,7 @@ impl Passage<'_> {
             weight: terms.weight,
             estimate: self.estimate,
             bytes: self.bytes,
-            longest_wait: self.configuration.longest_wait,
+            longest_wait: self.configuration.longest_wait(),
             explain: tells || self.gateway.record().counts_those_ahead(),
         };
         self.trail.waits_for(candidate.service.name());

@@ -87,7 +87,7 @@ fn in_force(gateway: &Gateway) -> Rules {
             scoring: gateway.scoring(),
         },
         limits: queue.map(|queue| queue.dispatcher.limits).unwrap_or_default(),
-        longest_wait: configuration.longest_wait,
+        longest_wait: configuration.longest_wait(),
         cached_input: queue.map_or(1.0, |queue| queue.cached_input),
         quantum: queue.map(|queue| queue.dispatcher.options).unwrap_or_default().quantum.as_f64(),
         capacities: Vec::new(),
