@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-step() { printf '\n== %s\n' "$1"; }
+step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 
 need() { # COMMAND PACKAGE: a program from the system's packages
     command -v "$1" >/dev/null && return
@@ -20,6 +20,8 @@ need redis-server redis-server
 need valgrind valgrind
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+# Nothing here is built twice.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 # Tests run in the folders of their crates.
 [ -z "${VTC_TRACES:-}" ] || VTC_TRACES=$(realpath "$VTC_TRACES") && export VTC_TRACES
 
@@ -37,38 +39,40 @@ step "a browser for the dashboard's tests"
 vtc-gateway/tests/browser/setup.sh
 
 step "tests"
-cargo test --workspace --all-features
-# Each benchmark once, so that none rots.
-cargo test -p vtc-bench --benches
+# Each benchmark once too, so that none rots.
+cargo test --workspace --all-features --all-targets
+cargo test --workspace --all-features --doc
 
 step "what is deployed: alerts, dashboard, unit"
 vtc-gateway/deploy/check.sh
 
+step "the binaries as they are released"
+cargo build --quiet --release -p vtc-gateway -p vtc-bench \
+    --bin vtc-gateway --bin stress --bin compare --bin soak --bin memory --bin instructions
+released=target/release
+
 step "stress: random operations from all threads, then the laws"
-stress() { cargo run --quiet --release -p vtc-bench --bin stress -- "$@"; }
-stress --threads 2 --seconds 2
-stress --threads 4 --seconds 2 --users 200 --max-users 50 --skew uniform
-stress --threads 2 --seconds 1 --users 20 --staleness 0s
-stress --threads 16 --seconds 1 --users 3 --window 1ms --pods 1
+"$released/stress" --threads 2 --seconds 2
+"$released/stress" --threads 4 --seconds 2 --users 200 --max-users 50 --skew uniform
+"$released/stress" --threads 2 --seconds 1 --users 20 --staleness 0s
+"$released/stress" --threads 16 --seconds 1 --users 3 --window 1ms --pods 1
 # Sanitizers are unstable; the variable lets the stable compiler have them.
 host=$(rustc -vV | sed -n 's/^host: //p')
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan CARGO_PROFILE_RELEASE_LTO=off \
     cargo run --quiet --release --target "$host" -p vtc-bench --bin stress -- --threads 4 --seconds 2
 
 step "the tables and pictures of RESULTS.md, to the digit"
-cargo build --quiet --release -p vtc-bench --bin compare
 vtc-bench/results.py check
 
 step "soak: clients that leave, pods that die, connections that break; every token accounted for"
-cargo build --quiet --release -p vtc-gateway -p vtc-bench --bin vtc-gateway --bin soak
-target/release/soak --seconds 10 --idle 500
-target/release/soak --seconds 10 --idle 500 --queue vtc-fair
+"$released/soak" --seconds 10 --idle 500
+"$released/soak" --seconds 10 --idle 500 --queue vtc-fair
 
 step "memory per user, and under a flood of invented names"
-cargo run --quiet --release -p vtc-bench --bin memory
+"$released/memory"
 
 step "instructions of the hot path, against their baseline"
-cargo run --quiet --release -p vtc-bench --bin instructions -- check
+"$released/instructions" check
 
 step "loom models"
 RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-3}" CARGO_TARGET_DIR=target/loom \
