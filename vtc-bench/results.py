@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Runs every command of RESULTS.md and holds its tables and pictures against it, to the digit.
 
-    vtc-bench/results.py check    fails if a table or a picture is not what its command makes
-    vtc-bench/results.py write    writes them anew
+    vtc-bench/results.py check TOOLS    fails if a table or a picture is not what its command makes
+    vtc-bench/results.py write TOOLS    writes them anew
 
 A command is a ```sh block; what it prints is the ```text block behind it; the pictures that it draws into
-target/results are kept in vtc-bench/results. Needs the release build of vtc-bench's tools. Commands that read traces
-are left out, with a note, where VTC_TRACES does not say where those are.
+target/results are kept in vtc-bench/results. TOOLS is the folder with vtc-bench's tools, as target/release. Commands that
+read traces are left out, with a note, where VTC_TRACES does not say where those are.
 """
 
 import os, pathlib, re, shutil, subprocess, sys
@@ -18,14 +18,14 @@ BLOCK = re.compile(r"```sh\n(cargo run --release [^`]*?)```\n\n```text\n(.*?)```
 CARGO = re.compile(r"cargo run --release -p vtc-bench --bin (\w+) --")
 
 
-def output_of(command: str) -> str:
+def output_of(command: str, tools: str) -> str:
     """What it prints; the tools are built already, so cargo is not asked again."""
-    direct = CARGO.sub(r"target/release/\1", command)
+    direct = CARGO.sub(lambda match: f"{tools}/{match[1]}", command)
     return subprocess.run(direct, shell=True, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL).stdout
 
 
-def main(mode: str) -> int:
+def main(mode: str, tools: str) -> int:
     shutil.rmtree(DRAWN, ignore_errors=True)
     page, wrong, skipped = PAGE.read_text(), [], 0
     blocks = BLOCK.findall(page)
@@ -33,7 +33,7 @@ def main(mode: str) -> int:
         if "$VTC_TRACES" in command and not os.environ.get("VTC_TRACES"):
             skipped += 1
             continue
-        made = output_of(command)
+        made = output_of(command, tools)
         if made != table:
             wrong.append(command.strip())
             page = page.replace(f"```sh\n{command}```\n\n```text\n{table}```", f"```sh\n{command}```\n\n```text\n{made}```")
@@ -57,6 +57,6 @@ def main(mode: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in ("check", "write"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("check", "write"):
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -89,8 +89,27 @@ fn frozen_for_ten_seconds() {
 
 #[test]
 fn failed_over_to_a_copy_that_lagged() {
+    fail_over(0);
+}
+
+#[test]
+fn failed_over_to_a_copy_whose_clock_is_ahead() {
+    fail_over(2);
+}
+
+#[test]
+fn failed_over_to_a_copy_whose_clock_is_behind() {
+    fail_over(-2);
+}
+
+fn fail_over(clock: i32) {
     let mut master = Server::start();
-    let copy = Server::with_options(&["--replicaof", "127.0.0.1", &master.port().to_string()]);
+    let copy = Server::with_clock(&["--replicaof", "127.0.0.1", &master.port().to_string()], clock);
+    let seconds = |server: &Server| server.ask::<Vec<i64>>(&["TIME"])[0];
+    assert!(
+        (seconds(&copy) - seconds(&master) - i64::from(clock)).abs() <= 1,
+        "its clock is as it should be"
+    );
     wait_until("the copy is in sync", || {
         copy.ask::<String>(&["INFO", "replication"]).contains("master_link_status:up")
     });

@@ -14,6 +14,8 @@ pub struct Server {
     child: Option<Child>,
     port: u16,
     options: Vec<String>,
+    /// By how much its clock is off, in seconds.
+    clock: i32,
     folder: TempDir,
 }
 
@@ -32,9 +34,14 @@ impl Server {
 
     /// An empty one with these options.
     pub fn with_options(options: &[&str]) -> Self {
+        Self::with_clock(options, 0)
+    }
+
+    /// An empty one with these options, whose clock is so many seconds ahead.
+    pub fn with_clock(options: &[&str], clock: i32) -> Self {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let mut server =
-            Self { child: None, port: free_port(), options, folder: tempfile::tempdir().unwrap() };
+            Self { child: None, port: free_port(), options, clock, folder: tempfile::tempdir().unwrap() };
         server.restart();
         server
     }
@@ -43,12 +50,20 @@ impl Server {
     pub fn restart(&mut self) {
         self.kill();
         let port = self.port.to_string();
-        let mut command = Command::new("redis-server");
+        let mut command = match self.clock {
+            0 => Command::new("redis-server"),
+            seconds => {
+                let mut command = Command::new("faketime");
+                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+                command.args(["-f", &format!("{seconds:+}s"), "redis-server"]);
+                command
+            }
+        };
         command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--repl-diskless-sync-delay", "0"]).args(&self.options);
         command.current_dir(self.folder.path()).stdout(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| {
-            panic!("cannot start redis-server ({error}): these tests need it, `apt-get install redis-server`")
+            panic!("cannot start it ({error}): these tests need it, `apt-get install redis-server faketime`")
         });
         self.child = Some(child);
         wait_until("redis-server takes connections", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());

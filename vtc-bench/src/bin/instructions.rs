@@ -1,8 +1,8 @@
 //! Instructions per operation of the hot path, held against the baseline in `vtc-bench/instructions.toml`.
 //!
 //! ```sh
-//! cargo run --release -p vtc-bench --bin instructions -- check   # exit code 1 if a count rose by more than 10 %
-//! cargo run --release -p vtc-bench --bin instructions -- renew   # after a change that is meant
+//! cargo run --profile quick -p vtc-bench --bin instructions -- check   # exit code 1 if a count rose by more than 10 %
+//! cargo run --profile quick -p vtc-bench --bin instructions -- renew   # after a change that is meant
 //! ```
 //!
 //! Needs valgrind. How it counts, and what a count does not say: the documentation of `vtc_bench::instructions`.
