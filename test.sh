@@ -17,7 +17,6 @@ need cc build-essential
 need curl curl
 need python3 python3
 need redis-server redis-server
-need faketime faketime
 need valgrind valgrind
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy

@@ -1,6 +1,7 @@
 //! A `redis-server` of a test's own.
 
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -50,23 +51,28 @@ impl Server {
     pub fn restart(&mut self) {
         self.kill();
         let port = self.port.to_string();
-        let mut command = match self.clock {
-            0 => Command::new("redis-server"),
-            seconds => {
-                let mut command = Command::new("faketime");
-                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-                command.args(["-f", &format!("{seconds:+}s"), "redis-server"]);
-                command
-            }
-        };
+        let mut command = Command::new("redis-server");
+        if self.clock != 0 {
+            command.env("LD_PRELOAD", self.other_clock());
+        }
         command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--repl-diskless-sync-delay", "0"]).args(&self.options);
         command.current_dir(self.folder.path()).stdout(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| {
-            panic!("cannot start it ({error}): these tests need it, `apt-get install redis-server faketime`")
+            panic!("cannot start redis-server ({error}): these tests need it, `apt-get install redis-server`")
         });
         self.child = Some(child);
         wait_until("redis-server takes connections", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
+    /// A library that makes a process see the time that this server is to see.
+    fn other_clock(&self) -> PathBuf {
+        let library = self.folder.path().join("clock.so");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", &format!("-DSECONDS={}", self.clock), "-o"]).arg(&library);
+        compiler.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replica/clock.c"));
+        assert!(compiler.status().expect("a C compiler is there, as for Rust itself").success());
+        library
     }
 
     pub fn port(&self) -> u16 {
