@@ -22,7 +22,7 @@ const POD: HeaderName = HeaderName::from_static("x-vtc-pod");
 const REASON: HeaderName = HeaderName::from_static("x-vtc-reason");
 
 /// Every header of an explanation: only the gateway itself sets them.
-pub(crate) const HEADERS: [HeaderName; 5] = [WAIT, COUNTER, RANK, POD, REASON];
+pub(crate) static HEADERS: [HeaderName; 5] = [WAIT, COUNTER, RANK, POD, REASON];
 
 /// Whether the client wants to know.
 pub(crate) fn is_wanted(client: &HeaderMap) -> bool {

@@ -2,9 +2,12 @@
 
 mod sight;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 pub use self::sight::Sight;
@@ -135,14 +138,35 @@ fn describe() {
     metrics::describe_gauge!(BUCKET, "The adaptive bucket in force: tokens per step of a user's position");
 }
 
+/// What every request counts is looked up once.
+struct Everyday {
+    answered: RefCell<HashMap<(&'static str, u16), Counter>>,
+    identified: RefCell<HashMap<&'static str, Counter>>,
+    input: Counter,
+    output: Counter,
+    head: Histogram,
+}
+
+thread_local! {
+    static EVERYDAY: Everyday = Everyday {
+        answered: RefCell::default(),
+        identified: RefCell::default(),
+        input: metrics::counter!(TOKENS, "direction" => "input"),
+        output: metrics::counter!(TOKENS, "direction" => "output"),
+        head: metrics::histogram!(HEAD),
+    };
+}
+
 /// A request was answered.
 pub fn request(endpoint: &'static str, status: u16) {
-    metrics::counter!(REQUESTS, "endpoint" => endpoint, "status" => status.to_string()).increment(1);
+    let find = || metrics::counter!(REQUESTS, "endpoint" => endpoint, "status" => status.to_string());
+    EVERYDAY.with(|it| it.answered.borrow_mut().entry((endpoint, status)).or_insert_with(find).increment(1));
 }
 
 /// It is known who asks, or that nobody may.
 pub fn identity(source: &'static str) {
-    metrics::counter!(IDENTITIES, "source" => source).increment(1);
+    let find = || metrics::counter!(IDENTITIES, "source" => source);
+    EVERYDAY.with(|it| it.identified.borrow_mut().entry(source).or_insert_with(find).increment(1));
 }
 
 /// A header named a user who it may not name.
@@ -187,13 +211,15 @@ pub fn reconnect() {
 
 /// A pod reported usage.
 pub fn tokens(input: u64, output: u64) {
-    metrics::counter!(TOKENS, "direction" => "input").increment(input);
-    metrics::counter!(TOKENS, "direction" => "output").increment(output);
+    EVERYDAY.with(|it| {
+        it.input.increment(input);
+        it.output.increment(output);
+    });
 }
 
 /// A pod's reply has begun, or come whole.
 pub fn time_to_head(after: Duration) {
-    metrics::histogram!(HEAD).record(after);
+    EVERYDAY.with(|it| it.head.record(after));
 }
 
 /// A request has waited for its turn.

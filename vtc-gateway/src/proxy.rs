@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use actix_web::body::SizedStream;
 use actix_web::http::Version;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
@@ -125,8 +125,14 @@ async fn serve(call: Call<'_>, payload: Payload) -> Result<HttpResponse, Gateway
     passage.go().await
 }
 
+const MULTIPART: &[u8] = b"multipart/";
+
 /// What separates the parts of the client's form, if it sends one.
 fn boundary(client: &HttpRequest) -> Option<String> {
+    let kind = client.headers().get(CONTENT_TYPE)?.as_bytes();
+    if !kind.get(..MULTIPART.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART)) {
+        return None;
+    }
     let kind = client.mime_type().ok()??;
     let is_form = kind.essence_str() == "multipart/form-data";
     is_form.then(|| kind.get_param("boundary").map(|boundary| boundary.to_string()).unwrap_or_default())

@@ -296,30 +296,30 @@ impl fmt::Debug for Stay {
 // === impl Standing ===
 
 /// The names that OpenAI gives them: the limit, what is left, and when all of it is there again.
-const REQUESTS: [HeaderName; 3] = [
+static REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-requests"),
     HeaderName::from_static("x-ratelimit-remaining-requests"),
     HeaderName::from_static("x-ratelimit-reset-requests"),
 ];
-const TOKENS: [HeaderName; 3] = [
+static TOKENS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-tokens"),
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
 
 /// Every header that tells how limits stand: only the gateway itself sets them.
-pub(crate) fn headers() -> impl Iterator<Item = HeaderName> {
-    REQUESTS.into_iter().chain(TOKENS)
+pub(crate) fn headers() -> impl Iterator<Item = &'static HeaderName> {
+    REQUESTS.iter().chain(&TOKENS)
 }
 
 impl Standing {
     /// Tells it by OpenAI's headers; nothing of a limit that there is not.
     pub(crate) fn tell(&self, response: &mut HttpResponseBuilder) {
-        for ([limit, remaining, reset], left) in [(REQUESTS, self.requests), (TOKENS, self.tokens)] {
+        for ([limit, remaining, reset], left) in [(&REQUESTS, self.requests), (&TOKENS, self.tokens)] {
             let Some(left) = left else { continue };
-            response.insert_header((limit, left.limit));
-            response.insert_header((remaining, left.remaining));
-            response.insert_header((reset, span(left.reset)));
+            response.insert_header((limit.clone(), left.limit));
+            response.insert_header((remaining.clone(), left.remaining));
+            response.insert_header((reset.clone(), span(left.reset)));
         }
     }
 }

@@ -158,12 +158,9 @@ impl Upstream {
         let limits = Limits { first_byte: patience, idle: patience, whole: patience };
         let deadline = Instant::now() + patience;
         let origin = self.origin(url)?;
-        let mut request = request(&origin, Method::GET, path, Bytes::new())?;
-        if let Some(key) = key {
-            let key = [(AUTHORIZATION, key.clone())].into_iter().collect();
-            headers::put(&key, request.headers_mut());
-        }
-        let Begun { head, body } = self.begin(origin, request, Patience::new(limits, deadline), true).await?;
+        let key: HeaderMap = key.map(|key| (AUTHORIZATION, key.clone())).into_iter().collect();
+        let make = || request(&origin, &Method::GET, path, &key, Bytes::new());
+        let Begun { head, body } = self.begin(&origin, make, Patience::new(limits, deadline), true).await?;
         Ok((status(&head)?, body.whole(limit).await?))
     }
 
@@ -183,10 +180,9 @@ impl Upstream {
         let unfit = |error| UpstreamError::BrokenOff(format!("{} is no method: {error}", question.method));
         let method = Method::from_bytes(question.method.as_bytes()).map_err(unfit)?;
         let origin = self.origin(url)?;
-        let mut request = request(&origin, method, question.path, body)?;
-        headers::put(headers, request.headers_mut());
+        let make = || request(&origin, &method, question.path, headers, body.clone());
         let patience = Patience::new(self.manners.limits, deadline);
-        let Begun { head, body } = self.begin(origin, request, patience, question.may_repeat).await?;
+        let Begun { head, body } = self.begin(&origin, make, patience, question.may_repeat).await?;
         let (status, headers) = (status(&head)?, headers::to_client(&head.headers));
         let kind = media_type(&head.headers);
         let is_json = kind == "application/json" || kind.ends_with("+json");
@@ -206,22 +202,22 @@ impl Upstream {
 
     async fn begin(
         &self,
-        origin: Rc<Origin>,
-        request: Request<Full<Bytes>>,
+        origin: &Rc<Origin>,
+        make: impl Fn() -> Result<Request<Full<Bytes>>, UpstreamError>,
         mut patience: Patience,
         may_repeat: bool,
     ) -> Result<Begun, UpstreamError> {
         let used = if may_repeat { origin.used_link() } else { None };
         if let Some(mut link) = used {
-            match head_within(&mut link, request.clone(), &mut patience).await? {
-                Ok(answer) => return Ok(Begun::new(answer, link, origin, patience)),
+            match head_within(&mut link, make()?, &mut patience).await? {
+                Ok(answer) => return Ok(Begun::new(answer, link, Rc::clone(origin), patience)),
                 Err(error) if link.has_heard() => return Err(UpstreamError::broken_off(&error)),
                 Err(_) => metrics::reconnect(),
             }
         }
         let mut link = origin.fresh_link(self.manners.connect_timeout).await?;
-        match head_within(&mut link, request, &mut patience).await? {
-            Ok(answer) => Ok(Begun::new(answer, link, origin, patience)),
+        match head_within(&mut link, make()?, &mut patience).await? {
+            Ok(answer) => Ok(Begun::new(answer, link, Rc::clone(origin), patience)),
             Err(error) => Err(UpstreamError::broken_off(&error)),
         }
     }
@@ -256,15 +252,17 @@ async fn head_within(
 
 fn request(
     origin: &Origin,
-    method: Method,
+    method: &Method,
     path: &str,
+    headers: &HeaderMap,
     body: Bytes,
 ) -> Result<Request<Full<Bytes>>, UpstreamError> {
     let unfit = |error| UpstreamError::BrokenOff(format!("{path} cannot be asked for: {error}"));
     let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method;
+    *request.method_mut() = method.clone();
     *request.uri_mut() = Uri::try_from(path).map_err(unfit)?;
     request.headers_mut().insert(HOST, origin.authority.clone());
+    headers::put(headers, request.headers_mut());
     Ok(request)
 }
 

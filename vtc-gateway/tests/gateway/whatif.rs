@@ -77,6 +77,31 @@ async fn what_cannot_be_answered_is_told_why() {
     assert!(nothing.json()["error"]["message"].as_str().unwrap().contains("record.arrivals"));
 }
 
+/// A replay takes a core for as long as it lasts.
+#[actix_web::test]
+async fn of_two_at_once_one_comes_later() {
+    let pod = fast_pod("a");
+    let gateway = Gateway::configured(&[&pod], QUEUE).await;
+    used(&gateway, 24).await;
+    let ask = || gateway.get("/v1/vtc/whatif?queue=fcfs");
+    let busy = soon(async {
+        loop {
+            let pair = futures_util::join!(ask(), ask());
+            let (told, later): (Vec<_>, Vec<_>) =
+                [pair.0, pair.1].into_iter().partition(|it| it.status == 200);
+            assert!(!told.is_empty(), "one of them is answered");
+            // Sometimes the first is done before the second comes.
+            if let Some(later) = later.into_iter().next() {
+                return later;
+            }
+        }
+    })
+    .await;
+    assert_eq!((busy.status, &busy.json()["error"]["code"]), (429, &json!("replay_under_way")));
+    assert_eq!(busy.headers.get("retry-after").unwrap(), "2");
+    assert_eq!(ask().await.status, 200, "and it is not held up for longer");
+}
+
 /// Requests that the queue turns away would come again, and have to be served by more pods.
 #[actix_web::test]
 async fn who_was_turned_away_is_replayed_too() {
