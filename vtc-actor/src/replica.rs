@@ -78,7 +78,8 @@
 //! and 4 replicas with 10,000 rows a second. Against measurements that they do not come from: 8 replicas and 20,176 rows/s
 //! should take 4.2 % of a core (4.19 measured) and receive 502 kB/s each (493); 16 replicas, which made 119 exchanges a
 //! second, and 19,910 rows/s should take 5.6 % (5.65); 4 replicas with 1,000 rows/s 1.5 % (1.07), with 102,742 rows/s and 17
-//! exchanges a second 7.7 % (5.73).
+//! exchanges a second 7.7 % (5.73). All that was measured before a round asked whether the log goes on: what this one command
+//! more takes is not in it.
 //!
 //! So 100 replicas with a million users, each charged once in ten seconds (`R` = 100,000), at the default interval: each sends
 //! 66 kB/s and receives 2.6 MB/s; Redis computes 43 % of a core, five sixths of it for 1,000 round trips a second, and

@@ -129,6 +129,7 @@ const MULTIPART: &[u8] = b"multipart/";
 
 /// What separates the parts of the client's form, if it sends one.
 fn boundary(client: &HttpRequest) -> Option<String> {
+    // Few are forms, and to read a type takes longer than to see that it is another.
     let kind = client.headers().get(CONTENT_TYPE)?.as_bytes();
     if !kind.get(..MULTIPART.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART)) {
         return None;
