@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """What it costs the gateway that somebody watches: the same load with and without a watcher of the live feed, in turn.
 
-    vtc-bench/gateway/watched.py [--pairs 10] [--seconds 5] [--users 10000] [--rate 2000] [--gateway PATH]
+    vtc-bench/gateway/watched.py [--pairs 100] [--seconds 2] [--users 10000] [--rate 2000] [--gateway PATH]
 
 One gateway before one fast pod that keeps its connections. First all users ask once, so that the gateway knows them. Then
 slices of load follow each other, watched and not, the first of a pair in turn; in the watched ones a client reads
-/v1/vtc/live, as a page does. Each pair is one ratio; printed are the median of the ratios and the least and the most. There
-are two loads: at the rate that is asked for, where the processor time per request is compared, and with as many requests as
-the gateway can serve, where these are compared. Needs wrk (Debian) and rustc.
+/v1/vtc/live, as a page does. Each pair is one ratio; printed is the median of the ratios with its 95 % interval, which wants
+many pairs: a slice is off by a tenth as the machine pleases. There are two loads: at the rate that is asked for, where the
+processor time per request is compared, and with as many requests as the gateway can serve, where these are compared. Needs
+wrk (Debian) and rustc.
 """
 
 import argparse
 import http.client
+import math
 import os
 import signal
 import statistics
@@ -23,19 +25,22 @@ import time
 import bench
 
 
-
 class Watcher(threading.Thread):
     """Reads the feed until it is told to stop, and notes when snapshots come and how long they are."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
         self.came, self.sizes = [], []
+        self.began = threading.Event()
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         self.connection.request("GET", "/v1/vtc/live")
         self.answer = self.connection.getresponse()
         if self.answer.status != 200:
             sys.exit(f"the feed answers {self.answer.status}")
         self.start()
+        # The first look is at everybody; a page takes it once.
+        if not self.began.wait(10):
+            sys.exit("no snapshot came")
 
     def run(self):
         try:
@@ -43,6 +48,7 @@ class Watcher(threading.Thread):
                 if line.startswith(b"data: "):
                     self.came.append(time.monotonic())
                     self.sizes.append(len(line))
+                    self.began.set()
         except (OSError, ValueError, AttributeError):
             return
 
@@ -79,7 +85,7 @@ def slice_of(process, port, options, rate, watched):
     if watcher:
         watcher.stop()
         gaps = [b - a for a, b in zip(watcher.came, watcher.came[1:])]
-        if len(gaps) < options.seconds - 2:
+        if len(gaps) < max(1, options.seconds - 2):
             sys.exit(f"{len(watcher.came)} snapshots came in {took:.1f} s")
         options.gaps += gaps
         options.sizes += watcher.sizes
@@ -96,16 +102,28 @@ def pairs(process, port, options, rate):
     return found
 
 
+def interval(values):
+    """The median, and an interval that has that of all such values in it with a probability of at least 95 %: whatever their
+    distribution, so many of them lie below their median as coins of so many show heads."""
+    ordered, coins = sorted(values), len(values)
+    outside, below = 0, 0.0
+    while (below := below + math.comb(coins, outside) / 2**coins) <= 0.025:
+        outside += 1
+    if outside == 0:
+        return f"{statistics.median(values):.3f} (too few pairs for an interval)"
+    return f"{statistics.median(values):.3f} ({ordered[outside - 1]:.3f} to {ordered[-outside]:.3f})"
+
+
 def show(name, found, key, unit, digits):
     of = {watched: [pair[watched][key] for pair in found] for watched in (False, True)}
     ratio = [pair[True][key] / pair[False][key] for pair in found]
-    print(f"| {name} | {bench.spread(of[False], digits)} {unit} | {bench.spread(of[True], digits)} {unit} | {bench.spread(ratio, 3)} |")
+    print(f"| {name} | {bench.spread(of[False], digits)} {unit} | {bench.spread(of[True], digits)} {unit} | {interval(ratio)} |")
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--pairs", type=int, default=10)
-    arguments.add_argument("--seconds", type=int, default=5, help="of each slice")
+    arguments.add_argument("--pairs", type=int, default=100)
+    arguments.add_argument("--seconds", type=int, default=2, help="of each slice")
     arguments.add_argument("--users", type=int, default=10_000)
     arguments.add_argument("--rate", type=int, default=2000, help="requests per second of the first load")
     arguments.add_argument("--gateway", default=bench.ROOT / "target" / "release" / "vtc-gateway")
@@ -120,7 +138,8 @@ def main():
         load(port, options, 0, max(2, options.users // 2000))
         paced = pairs(gateway, port, options, options.rate)
         full = pairs(gateway, port, options, 0)
-        print(f"\n{options.users:,} users, {options.pairs} pairs of {options.seconds} s; median (least to most)\n")
+        print(f"\n{options.users:,} users, {options.pairs} pairs of {options.seconds} s; median (least to most), "
+              "of the ratios with its 95 % interval\n")
         print("| | nobody watches | watched | watched / not |\n| --- | --- | --- | --- |")
         show(f"{options.rate:,} requests/s: processor time of a request", paced, "each", "us", 1)
         show(f"{options.rate:,} requests/s: p99 latency", paced, "late", "ms", 2)
