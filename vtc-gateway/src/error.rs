@@ -173,33 +173,39 @@ impl GatewayError {
     /// A word for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
+    const fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Request(_) | Self::LongUser | Self::ManyUsers | Self::BrokenBody(_) | Self::Tokens(_) => {
-                "invalid_request"
+                (StatusCode::BAD_REQUEST, "invalid_request")
             }
-            Self::Unauthorized { .. } => "invalid_api_key",
-            Self::NoAdminKey => "admin_key_required",
-            Self::RateLimited { .. } => "rate_limit_exceeded",
-            Self::ManyConnections { .. } => "too_many_connections",
-            Self::LongHead { .. } => "request_header_fields_too_large",
-            Self::TooLarge { .. } => "request_too_large",
-            Self::TooSlow { .. } => "request_timeout",
-            Self::UnknownModel { .. } => "model_not_found",
-            Self::Policy(_) => "unknown_routing_strategy",
-            Self::NoPods => "no_ready_pods",
-            Self::QueueFull { .. } => QUEUE_FULL,
-            Self::QueueTimeout { .. } => QUEUE_TIMEOUT,
-            Self::Ending => "gateway_ending",
-            Self::PodFailed(_) | Self::BrokenOff => "pod_failed",
-            Self::PodTimeout(_) => "pod_timeout",
-            Self::NotFound { .. } => "not_found",
-            Self::WrongMethod { .. } => "method_not_allowed",
-            Self::UnknownRequest { .. } => "request_not_found",
+            Self::Policy(_) => (StatusCode::BAD_REQUEST, "unknown_routing_strategy"),
+            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
+            Self::NoAdminKey => (StatusCode::FORBIDDEN, "admin_key_required"),
+            Self::UnknownModel { .. } => (StatusCode::NOT_FOUND, "model_not_found"),
+            Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            Self::UnknownRequest { .. } => (StatusCode::NOT_FOUND, "request_not_found"),
+            Self::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
+            Self::LongHead { .. } => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_header_fields_too_large")
+            }
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded"),
+            Self::ManyConnections { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_connections"),
+            Self::QueueFull { .. } => (StatusCode::TOO_MANY_REQUESTS, QUEUE_FULL),
+            Self::QueueTimeout { .. } => (StatusCode::SERVICE_UNAVAILABLE, QUEUE_TIMEOUT),
+            Self::NoPods => (StatusCode::SERVICE_UNAVAILABLE, "no_ready_pods"),
+            Self::Ending => (StatusCode::SERVICE_UNAVAILABLE, "gateway_ending"),
+            Self::PodFailed(_) | Self::BrokenOff => (StatusCode::BAD_GATEWAY, "pod_failed"),
+            Self::PodTimeout(_) => (StatusCode::GATEWAY_TIMEOUT, "pod_timeout"),
             Self::WhatIf(error) => match error {
-                WhatIfError::Wrong { .. } => "invalid_request",
-                WhatIfError::Thin { .. } | WhatIfError::NoRecord => "record_too_thin",
-                WhatIfError::Busy => "replay_under_way",
-                WhatIfError::Failed(_) => "replay_failed",
+                WhatIfError::Wrong { .. } => (StatusCode::BAD_REQUEST, "invalid_request"),
+                WhatIfError::Thin { .. } | WhatIfError::NoRecord => (StatusCode::CONFLICT, "record_too_thin"),
+                WhatIfError::Busy => (StatusCode::TOO_MANY_REQUESTS, "replay_under_way"),
+                WhatIfError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "replay_failed"),
             },
         }
     }
@@ -242,22 +248,6 @@ impl GatewayError {
             Self::Policy(_) => Some("routing-strategy"),
             Self::WhatIf(WhatIfError::Wrong { param, .. }) => Some(param),
             _ => None,
-        }
-    }
-
-    /// OpenAI's word for the kind of error.
-    const fn kind(&self) -> &'static str {
-        match self {
-            Self::Unauthorized { .. } => "authentication_error",
-            Self::NoAdminKey => "permission_error",
-            Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
-                "rate_limit_error"
-            }
-            Self::WhatIf(WhatIfError::Busy) => "rate_limit_error",
-            Self::WhatIf(WhatIfError::Failed(_)) => "server_error",
-            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => "server_error",
-            Self::PodFailed(_) | Self::PodTimeout(_) | Self::BrokenOff => "server_error",
-            _ => "invalid_request_error",
         }
     }
 
@@ -304,8 +294,8 @@ impl GatewayError {
     }
 
     fn told<'a>(&'a self, message: &'a str) -> Told<'a> {
-        let (status, kind, code) = (self.status_code(), self.kind(), self.code());
-        Told { status, message, kind, code, param: self.param() }
+        let (status, code) = self.status_and_code();
+        Told { status, message, code, param: self.param() }
     }
 }
 
@@ -345,35 +335,7 @@ impl From<RouteError> for GatewayError {
 
 impl ResponseError for GatewayError {
     fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Request(_)
-            | Self::LongUser
-            | Self::ManyUsers
-            | Self::BrokenBody(_)
-            | Self::Policy(_)
-            | Self::Tokens(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
-            Self::NoAdminKey => StatusCode::FORBIDDEN,
-            Self::LongHead { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::UnknownModel { .. } | Self::NotFound { .. } | Self::UnknownRequest { .. } => {
-                StatusCode::NOT_FOUND
-            }
-            Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::QueueFull { .. } | Self::RateLimited { .. } | Self::ManyConnections { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
-            Self::NoPods | Self::QueueTimeout { .. } | Self::Ending => StatusCode::SERVICE_UNAVAILABLE,
-            Self::WhatIf(error) => match error {
-                WhatIfError::Wrong { .. } => StatusCode::BAD_REQUEST,
-                WhatIfError::Thin { .. } | WhatIfError::NoRecord => StatusCode::CONFLICT,
-                WhatIfError::Busy => StatusCode::TOO_MANY_REQUESTS,
-                WhatIfError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            },
-            Self::PodFailed(_) | Self::BrokenOff => StatusCode::BAD_GATEWAY,
-            Self::PodTimeout(_) => StatusCode::GATEWAY_TIMEOUT,
-        }
+        self.status_and_code().0
     }
 
     fn error_response(&self) -> HttpResponse {

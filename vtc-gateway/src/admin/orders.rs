@@ -82,33 +82,27 @@ async fn carry_out(order: Order, gateway: &Gateway) -> Result<HttpResponse, Orde
 // === impl OrderRefused ===
 
 impl OrderRefused {
-    const fn code(&self) -> &'static str {
+    const fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Body(_) | Self::Order(OrderError::Setting(_)) => "invalid_request",
-            Self::Order(OrderError::NoSuchPod(_)) => "pod_not_found",
-            Self::Order(OrderError::Listed { .. }) => "pod_listed",
-            Self::Order(OrderError::Ending) => "gateway_ending",
+            Self::Body(_) | Self::Order(OrderError::Setting(_)) => {
+                (StatusCode::BAD_REQUEST, "invalid_request")
+            }
+            Self::Order(OrderError::NoSuchPod(_)) => (StatusCode::NOT_FOUND, "pod_not_found"),
+            Self::Order(OrderError::Listed { .. }) => (StatusCode::CONFLICT, "pod_listed"),
+            Self::Order(OrderError::Ending) => (StatusCode::SERVICE_UNAVAILABLE, "gateway_ending"),
         }
     }
 }
 
 impl ResponseError for OrderRefused {
     fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Body(_) | Self::Order(OrderError::Setting(_)) => StatusCode::BAD_REQUEST,
-            Self::Order(OrderError::NoSuchPod(_)) => StatusCode::NOT_FOUND,
-            Self::Order(OrderError::Listed { .. }) => StatusCode::CONFLICT,
-            Self::Order(OrderError::Ending) => StatusCode::SERVICE_UNAVAILABLE,
-        }
+        self.status_and_code().0
     }
 
     fn error_response(&self) -> HttpResponse {
-        let kind = match self {
-            Self::Order(OrderError::Ending) => "server_error",
-            _ => "invalid_request_error",
-        };
-        let (status, message, code) = (self.status_code(), self.to_string(), self.code());
-        let told = Told { status, message: &message, kind, code, param: None };
+        let (status, code) = self.status_and_code();
+        let message = self.to_string();
+        let told = Told { status, message: &message, code, param: None };
         HttpResponse::build(status).json(Shape::OpenAi.body(&told))
     }
 }

@@ -13,8 +13,6 @@ pub struct Told<'a> {
     pub status: StatusCode,
     /// What is wrong and what to do, in words.
     pub message: &'a str,
-    /// OpenAI's word for the kind of error.
-    pub kind: &'a str,
     /// A word for programs.
     pub code: &'a str,
     /// The part of the request that is wrong, if it is one.
@@ -48,9 +46,10 @@ impl Shape {
     /// The body of a reply that is nothing but this error. Anthropic's has the word for programs besides.
     #[must_use]
     pub fn body(self, told: &Told<'_>) -> Value {
-        let Told { message, kind, code, param, .. } = told;
+        let Told { message, code, param, .. } = told;
         match self {
             Self::OpenAi | Self::Responses => {
+                let kind = openai_kind(told.status);
                 json!({ "error": { "message": message, "type": kind, "code": code, "param": param } })
             }
             Self::Anthropic => {
@@ -75,7 +74,18 @@ impl Shape {
     }
 }
 
-/// Anthropic's words for errors go by the status.
+/// OpenAI's words for kinds of errors go by the status.
+fn openai_kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+/// And so do Anthropic's.
 fn anthropic_kind(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "authentication_error",
@@ -95,11 +105,11 @@ mod tests {
     use super::*;
 
     const TOLD: Told<'static> =
-        Told { status: StatusCode::SERVICE_UNAVAILABLE, message: "m", kind: "t", code: "c", param: None };
+        Told { status: StatusCode::SERVICE_UNAVAILABLE, message: "m", code: "c", param: None };
 
     #[test]
     fn each_api_has_its_own() {
-        let openai = r#"{"error":{"code":"c","message":"m","param":null,"type":"t"}}"#;
+        let openai = r#"{"error":{"code":"c","message":"m","param":null,"type":"server_error"}}"#;
         let anthropic = r#"{"error":{"code":"c","message":"m","type":"overloaded_error"},"type":"error"}"#;
         let responses = r#"{"code":"c","message":"m","param":null,"type":"error"}"#;
         for (endpoint, body, event) in [
