@@ -22,7 +22,7 @@
 //! # Rooms
 //!
 //! [`settings`] and [`cli`] say what it is told; [`outline`] tells what comes of it; [`configuration`] is what of it can change,
-//! and [`reload`] changes it; [`server`] puts it together; [`gateway`] is what all workers share;
+//! and [`reload`] changes it; [`server`] puts it together, and `routes` says which path leads where; [`gateway`] is what all workers share;
 //! [`tenant`] is what each account may and [`admin`] who may look in; [`fleet`] knows the pods; `upstream` speaks to
 //! them; [`explain`], [`status`] and [`metrics`] tell about it; [`record`] remembers what became of
 //! requests, [`live`] tells what goes on, `page` shows it;
@@ -61,10 +61,10 @@ mod pass;
 mod passed;
 mod proxy;
 pub mod quota;
-
 pub mod record;
 pub mod reload;
 pub mod request;
+mod routes;
 pub mod server;
 pub mod settings;
 mod settlement;
