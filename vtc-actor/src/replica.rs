@@ -125,6 +125,7 @@
 //! For one authority at the price of a round trip, see [`redis_tracker`](crate::redis_tracker).
 
 mod actor;
+mod charge_rows;
 mod commands;
 mod config;
 mod elsewhere;
