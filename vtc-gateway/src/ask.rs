@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use awc::{Client, ClientRequest};
+use awc::{Client, ClientRequest, Connector};
 use serde_json::Value;
+use vtc_core::ConfigError;
 
 use crate::cli::{GatewayArgs, variable};
+use crate::settings::PodTlsSetting;
 
 /// The longest answer that is read: all users of a record.
 const LONGEST: usize = 64 << 20;
@@ -30,9 +32,12 @@ pub async fn json(gateway: &GatewayArgs, path: &str, patience: Duration) -> anyh
 /// A question for that path, with the admin's key if there is one.
 ///
 /// # Errors
-/// The variable that holds the key is not set.
+/// The variable that holds the key is not set, or the file of certificates cannot be read.
 pub fn request(gateway: &GatewayArgs, path: &str) -> anyhow::Result<ClientRequest> {
-    let request = Client::default().get(format!("{}{path}", gateway.url.trim_end_matches('/')));
+    let trusted = PodTlsSetting { ca_file: gateway.cacert.clone(), ..PodTlsSetting::default() };
+    let tls = trusted.read().map_err(|error| ConfigError { field: "--cacert".to_owned(), ..error })?;
+    let client = Client::builder().connector(Connector::new().rustls_0_23(tls.config())).finish();
+    let request = client.get(format!("{}{path}", gateway.url.trim_end_matches('/')));
     Ok(match &gateway.admin_key_env {
         None => request,
         Some(name) => {

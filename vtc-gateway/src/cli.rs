@@ -76,7 +76,7 @@ const QUEUE: &str = "Queue";
 
 /// What stands below the help of `serve` and `check`.
 const ENVIRONMENT: &str = "\
-Settings: flags before environment before file before defaults. deploy/gateway.toml in the sources shows every setting of \
+Settings: flags before environment before file before defaults. vtc-gateway/deploy/gateway.toml in the sources shows every setting of \
 the file.
 
 Environment:
@@ -145,6 +145,10 @@ pub struct GatewayArgs {
     /// The gateway.
     #[arg(long = "gateway", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
+    /// Certificates, in PEM, that are trusted beside those of Mozilla's authorities: for a gateway with a certificate of
+    /// your own.
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
     /// The variable of the environment that holds the admin's key, if the gateway wants one.
     #[arg(long, value_name = "VAR")]
     pub admin_key_env: Option<String>,

@@ -15,7 +15,8 @@ use crate::common::certificate::Identity;
 use crate::common::gateway::Pod;
 use crate::common::scripted_pod::piece;
 use crate::common::wire::Message;
-use crate::common::{Gateway, ScriptedPod, soon};
+use crate::common::{Gateway, ScriptedPod, fast_pod, soon};
+use crate::top::Terminal;
 
 const LOOK: &str = "GET /livez HTTP/1.1\r\nhost: gateway\r\n\r\n";
 
@@ -36,7 +37,9 @@ async fn exchange(stream: &mut TlsStream<TcpStream>, request: impl AsRef<[u8]>) 
 }
 
 fn chat(stream: bool) -> String {
-    let body = format!("{{\"model\":\"m\",\"messages\":[],\"stream\":{stream}}}");
+    let body = format!(
+        "{{\"model\":\"m\",\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],\"stream\":{stream}}}"
+    );
     let length = body.len();
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nuser: alice\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -187,4 +190,28 @@ async fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
     binary.hang_up().await;
     said("the old one stays in force").await;
     assert!(is_shown(&renewed).await);
+}
+
+#[actix_web::test]
+async fn the_terminal_asks_over_tls_if_it_trusts_the_certificate() {
+    let (identity, pod) = (Identity::of("127.0.0.1"), fast_pod("a"));
+    let gateway = Gateway::configured(&[&pod], &speaking(&identity)).await;
+    let mut client = connect(gateway.address, identity.client(None)).await.unwrap();
+    let chat = chat(false).replace("user: alice", "user: alice\r\nrequest-id: the-first");
+    assert_eq!(exchange(&mut client, chat).await.unwrap().first_line, "HTTP/1.1 200 OK");
+
+    let url = format!("https://{}", gateway.address);
+    let cert = identity.file("cert.pem");
+    let trusting = ["--gateway", &url, "--cacert", cert.to_str().unwrap()];
+    let mut binary = Binary::start(&[&["explain", "the-first"], &trusting[..]].concat(), &[]);
+    assert_eq!(binary.line().await.as_deref(), Some("request the-first"));
+    let mut terminal = Terminal::running(&[&["top"], &trusting[..]].concat());
+    terminal.until("it is live", |seen| seen.contains(" live ") && seen.contains("alice")).await;
+
+    let error = Binary::refused(&["explain", "the-first", "--gateway", &url], &[]).await;
+    assert!(error.contains("certificate"), "{error}");
+    let missing = identity.file("none.pem");
+    let missing = ["explain", "the-first", "--gateway", &url, "--cacert", missing.to_str().unwrap()];
+    let error = Binary::refused(&missing, &[]).await;
+    assert!(error.contains("--cacert"), "{error}");
 }

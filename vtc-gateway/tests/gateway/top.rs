@@ -10,7 +10,7 @@ use crate::common::binary::Binary;
 use crate::common::{Gateway, ask_chat, fast_pod, soon};
 
 /// A terminal of 80 columns and 24 lines, and what runs in it.
-struct Terminal {
+pub struct Terminal {
     screen: vt100::Parser,
     bytes: Receiver<Vec<u8>>,
     keys: Box<dyn Write + Send>,
@@ -22,7 +22,7 @@ struct Terminal {
 const SIZE: PtySize = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
 
 impl Terminal {
-    fn running(arguments: &[&str]) -> Self {
+    pub fn running(arguments: &[&str]) -> Self {
         let pair = native_pty_system().openpty(SIZE).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_vtc-gateway"));
         command.args(arguments);
@@ -55,7 +55,7 @@ impl Terminal {
     }
 
     /// The screen, once that is true of it.
-    async fn until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+    pub async fn until(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let seen = tokio::time::timeout(Duration::from_secs(60), async {
             loop {
                 let seen = self.look();
