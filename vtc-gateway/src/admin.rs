@@ -17,7 +17,7 @@ use crate::error::GatewayError;
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, request_id};
 use crate::identity::bearer;
-use crate::identity::key::KeyHash;
+use crate::identity::key::{KeyHash, WrongKey};
 
 /// Who may look into the gateway.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ pub async fn guard(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let gateway = request.app_data::<Data<Gateway>>();
     let check = |gateway: &Data<Gateway>| {
-        gateway.configuration().admin.check(request.method(), request.path(), request.headers())
+        gateway.configuration().may_look(request.method(), request.path(), request.headers())
     };
     match gateway.map_or(Err(GatewayError::NoAdminKey), check) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
@@ -70,10 +70,15 @@ impl Admin {
             return Ok(());
         }
         match bearer(headers) {
-            // All are compared, and each in constant time.
-            Some(key) if self.keys.iter().fold(false, |fits, hash| fits | hash.is_of(key)) => Ok(()),
-            key => Err(GatewayError::Unauthorized { presented: key.is_some() }),
+            Some(key) if self.is_opened_by(key) => Ok(()),
+            Some(_) => Err(WrongKey::Unknown.into()),
+            None => Err(WrongKey::Missing.into()),
         }
+    }
+
+    /// Whether it is one of the keys. All are compared, and each in constant time.
+    pub(crate) fn is_opened_by(&self, key: &[u8]) -> bool {
+        self.keys.iter().fold(false, |fits, hash| fits | hash.is_of(key))
     }
 }
 
@@ -107,9 +112,9 @@ mod tests {
             for path in ["/v1/vtc/pods", METRICS] {
                 assert_eq!(closed.check(&method, path, &with("one")), Ok(()));
                 assert_eq!(closed.check(&method, path, &with("two")), Ok(()));
-                let refused = |presented| Err(GatewayError::Unauthorized { presented });
-                assert_eq!(closed.check(&method, path, &with("three")), refused(true));
-                assert_eq!(closed.check(&method, path, &HeaderMap::new()), refused(false));
+                let refused = |key: WrongKey| Err(key.into());
+                assert_eq!(closed.check(&method, path, &with("three")), refused(WrongKey::Unknown));
+                assert_eq!(closed.check(&method, path, &HeaderMap::new()), refused(WrongKey::Missing));
             }
         }
         let open = Admin { open_metrics: true, ..closed };

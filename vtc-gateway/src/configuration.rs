@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::HeaderMap;
 
 use crate::admin::Admin;
 use crate::error::GatewayError;
 use crate::estimate::Estimators;
-use crate::identity::{self, Identity, Rules};
+use crate::identity::key::WrongKey;
+use crate::identity::{self, Identity, Rules, bearer};
 use crate::metrics;
 use crate::settings::{self, Aliases, EndpointsSetting, Limits, Settings};
 use crate::tenant::Tenants;
@@ -79,9 +82,25 @@ impl Configuration {
                     metrics::forged();
                 }
             }
-            Err(GatewayError::Unauthorized { .. }) => metrics::identity("refused"),
+            Err(GatewayError::Unauthorized(_)) => metrics::identity("refused"),
             Err(_) => {}
         }
-        identity
+        let is_admins = || bearer(client.headers()).is_some_and(|key| self.admin.is_opened_by(key));
+        identity.map_err(|error| match error {
+            GatewayError::Unauthorized(WrongKey::Unknown) if is_admins() => WrongKey::Admins.into(),
+            other => other,
+        })
+    }
+
+    /// Whether a request may look into the gateway, or change it.
+    ///
+    /// # Errors
+    /// Those of [`Admin::check`].
+    pub fn may_look(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), GatewayError> {
+        let is_tenants = || bearer(headers).is_some_and(|key| self.identity.keys.owner(key).is_some());
+        self.admin.check(method, path, headers).map_err(|error| match error {
+            GatewayError::Unauthorized(WrongKey::Unknown) if is_tenants() => WrongKey::Tenants.into(),
+            other => other,
+        })
     }
 }

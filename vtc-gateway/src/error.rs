@@ -15,6 +15,7 @@ use vtc_core::{InvalidTokens, RouteError, UnknownPolicy};
 
 pub use self::shape::{Shape, Told};
 use crate::identity::LONGEST_NAME;
+use crate::identity::key::WrongKey;
 use crate::quota::Standing;
 use crate::request::RequestError;
 use crate::whatif::{self, WhatIfError};
@@ -32,11 +33,8 @@ pub enum GatewayError {
     #[error("the request's headers name more than one user")]
     ManyUsers,
     /// There is no key, or a wrong one.
-    #[error("{}", if *.presented { "the API key is not one of this gateway's" } else { "give an API key, as in `authorization: Bearer KEY`" })]
-    Unauthorized {
-        /// Whether there was one.
-        presented: bool,
-    },
+    #[error(transparent)]
+    Unauthorized(#[from] WrongKey),
     /// It would change something, and no key is configured by which to see who may.
     #[error("changes need an admin key, and none is configured: `[admin]` `key_sha256`")]
     NoAdminKey,
@@ -182,7 +180,7 @@ impl GatewayError {
                 (StatusCode::BAD_REQUEST, "invalid_request")
             }
             Self::Policy(_) => (StatusCode::BAD_REQUEST, "unknown_routing_strategy"),
-            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "invalid_api_key"),
             Self::NoAdminKey => (StatusCode::FORBIDDEN, "admin_key_required"),
             Self::UnknownModel { .. } => (StatusCode::NOT_FOUND, "model_not_found"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
@@ -217,7 +215,7 @@ impl GatewayError {
             Self::Request(_) | Self::BrokenBody(_) | Self::Policy(_) => false,
             Self::LongUser
             | Self::ManyUsers
-            | Self::Unauthorized { .. }
+            | Self::Unauthorized(_)
             | Self::NoAdminKey
             | Self::RateLimited { .. }
             | Self::ManyConnections { .. }
@@ -271,7 +269,7 @@ impl GatewayError {
             response.insert_header((RETRY_AFTER, seconds));
         }
         match self {
-            Self::Unauthorized { .. } => {
+            Self::Unauthorized(_) => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
             }
             Self::RateLimited { standing, .. } => standing.tell(&mut response),

@@ -35,7 +35,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use self::account::ANONYMOUS;
-use self::key::KeyRing;
+use self::key::{KeyRing, WrongKey};
 use crate::error::GatewayError;
 use crate::request::RequestError;
 
@@ -132,8 +132,11 @@ pub fn who<'a>(
             let account = Cow::Owned(tenant.to_string());
             return Ok(Identity { account, source: Source::Key, forged: false });
         }
-        if rules.require_key || !presented.is_empty() {
-            return Err(GatewayError::Unauthorized { presented: !presented.is_empty() });
+        if !presented.is_empty() {
+            return Err(WrongKey::Unknown.into());
+        }
+        if rules.require_key {
+            return Err(WrongKey::Missing.into());
         }
     }
     let address = peer.and_then(|peer| address::client(peer, headers, &rules.proxies));

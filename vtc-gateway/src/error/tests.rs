@@ -12,7 +12,7 @@ fn every_error_has_openais_shape_and_its_status() {
         (GatewayError::Request(RequestError::NotAnObject), 400),
         (GatewayError::LongUser, 400),
         (GatewayError::ManyUsers, 400),
-        (GatewayError::Unauthorized { presented: true }, 401),
+        (GatewayError::Unauthorized(WrongKey::Unknown), 401),
         (GatewayError::NoAdminKey, 403),
         (GatewayError::LongHead { limit: 5 }, 431),
         (GatewayError::ManyConnections { limit: 5 }, 429),

@@ -17,6 +17,23 @@ use vtc_core::ConfigError;
 #[derive(Clone, Copy)]
 pub struct KeyHash([u8; 32]);
 
+/// Why a key opens nothing there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongKey {
+    /// There is none.
+    #[error("give an API key, as in `authorization: Bearer KEY`")]
+    Missing,
+    /// It is nobody's.
+    #[error("the API key is not one of this gateway's")]
+    Unknown,
+    /// It is the admin's, whom no pod serves.
+    #[error("this key is the admin's, which opens /v1/vtc/ and /metrics: give a tenant's")]
+    Admins,
+    /// It is a tenant's, who may not look.
+    #[error("this key is a tenant's, which opens neither /v1/vtc/ nor /metrics: give the admin's")]
+    Tenants,
+}
+
 /// Whose keys there are.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {

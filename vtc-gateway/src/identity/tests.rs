@@ -91,18 +91,18 @@ fn a_key_goes_before_all_else_and_there_are_two_ways_to_bring_it() {
 
 #[test]
 fn where_keys_are_required_nobody_is_served_without() {
-    let refused = |presented| Err(GatewayError::Unauthorized { presented });
+    let refused = |key: WrongKey| Err(key.into());
     let rules = Rules { trusted: trusting("10.0.0.0/8"), ..with_keys() };
-    assert_eq!(of(&rules, &[("user", "bob")], INSIDE), refused(false));
-    assert_eq!(of(&rules, &[("authorization", "Bearer wrong")], INSIDE), refused(true));
-    assert_eq!(of(&rules, &[("authorization", "Basic dTpw")], INSIDE), refused(false));
-    assert_eq!(of(&rules, &[("x-api-key", "")], INSIDE), refused(true));
+    assert_eq!(of(&rules, &[("user", "bob")], INSIDE), refused(WrongKey::Missing));
+    assert_eq!(of(&rules, &[("authorization", "Bearer wrong")], INSIDE), refused(WrongKey::Unknown));
+    assert_eq!(of(&rules, &[("authorization", "Basic dTpw")], INSIDE), refused(WrongKey::Missing));
+    assert_eq!(of(&rules, &[("x-api-key", "")], INSIDE), refused(WrongKey::Unknown));
     let lenient = Rules { require_key: false, ..rules };
     assert_eq!(of(&lenient, &[("user", "bob")], INSIDE), is("bob", Source::Header, false));
     assert_eq!(of(&lenient, &[("user", "bob")], OUTSIDE), is(ANONYMOUS, Source::Anonymous, true));
     assert_eq!(
         of(&lenient, &[("authorization", "Bearer wrong")], INSIDE),
-        refused(true),
+        refused(WrongKey::Unknown),
         "not silently nobody"
     );
 }
@@ -217,7 +217,7 @@ proptest! {
                 prop_assert!(matches!(source, Source::Address | Source::Anonymous));
             }
             Err(error) => {
-                let is_refused = matches!(error, GatewayError::Unauthorized { .. });
+                let is_refused = matches!(error, GatewayError::Unauthorized(_));
                 prop_assert!(is_refused && !rules.keys.is_empty());
             }
         }

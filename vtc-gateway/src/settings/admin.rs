@@ -33,27 +33,24 @@ pub enum KeyHashes {
 
 impl AdminSetting {
     pub(super) fn read(&self) -> Result<Admin, ConfigError> {
-        let keys = self
-            .key_sha256
-            .read()
-            .map_err(|error| ConfigError { field: format!("admin.{}", error.field), ..error })?;
-        Ok(Admin { keys, open_metrics: self.open_metrics })
+        Ok(Admin { keys: self.key_sha256.read("admin.key_sha256")?, open_metrics: self.open_metrics })
     }
 }
 
 // === impl KeyHashes ===
 
 impl KeyHashes {
-    /// All of them.
+    /// All of them, which stand in that field.
     ///
     /// # Errors
     /// One is none. It is not shown.
-    pub fn read(&self) -> Result<Vec<KeyHash>, ConfigError> {
+    pub fn read(&self, field: &str) -> Result<Vec<KeyHash>, ConfigError> {
         let hashes = match self {
             Self::One(hash) => std::slice::from_ref(hash),
             Self::Many(hashes) => hashes,
         };
-        hashes.iter().map(|hash| hash.reveal().parse()).collect()
+        let there = |error: ConfigError| ConfigError { field: field.to_owned(), ..error };
+        hashes.iter().map(|hash| hash.reveal().parse().map_err(there)).collect()
     }
 }
 

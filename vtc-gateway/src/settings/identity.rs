@@ -119,7 +119,7 @@ pub(super) fn read(
     for tenant in tenants {
         let name = tenant.name.clone();
         check_name("tenants.name", &name)?;
-        add_keys(&mut keys, &name, &tenant.key_sha256)?;
+        add_keys(&mut keys, &format!("key_sha256 of tenant {name}"), &name, &tenant.key_sha256)?;
         if terms.named.insert(name.clone(), tenant.terms(&terms.others)?).is_some() {
             return Err(ConfigError::new("tenants.name", name, "each tenant a name of its own"));
         }
@@ -133,7 +133,7 @@ pub(super) fn read(
     }
     for (name, hashes) in &identity.keys {
         check_name("name in identity.keys_file", name)?;
-        add_keys(&mut keys, name, hashes)?;
+        add_keys(&mut keys, &format!("{name} in identity.keys_file"), name, hashes)?;
     }
     for (user, weight) in weights {
         let weight = Weight::new(weight)
@@ -155,17 +155,14 @@ fn check_name(field: &str, name: &str) -> Result<(), ConfigError> {
     Err(ConfigError::new(field, name, allowed))
 }
 
-fn add_keys(keys: &mut KeyRing, tenant: &str, hashes: &KeyHashes) -> Result<(), ConfigError> {
-    for hash in hashes.read()? {
+/// `field`: where the hashes stand.
+fn add_keys(keys: &mut KeyRing, field: &str, tenant: &str, hashes: &KeyHashes) -> Result<(), ConfigError> {
+    for hash in hashes.read(field)? {
         if tenant == ANONYMOUS {
-            return Err(ConfigError::new("key_sha256", tenant, "no key: they are those who have none"));
+            return Err(ConfigError::new(field, tenant, "no key: they are those who have none"));
         }
         if !keys.add(hash, tenant) {
-            return Err(ConfigError::new(
-                "key_sha256",
-                format!("of {tenant}"),
-                "a key of its own: another has it",
-            ));
+            return Err(ConfigError::new(field, "..", "a key of its own: another has it"));
         }
     }
     Ok(())

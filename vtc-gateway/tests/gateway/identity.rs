@@ -220,10 +220,15 @@ async fn with_an_admin_key_only_whoever_has_it_looks_in() {
     for path in ["/v1/vtc/users", "/v1/vtc/pods", "/v1/vtc/queues", "/v1/vtc/nothing", "/metrics"] {
         let refused = gateway.get(path).await;
         assert_eq!((refused.status, code(&refused)), (401, json!("invalid_api_key")), "{path}");
-        assert_eq!(gateway.get_with_key(path, "key-of-alice").await.status, 401, "{path}");
+        let refused = gateway.get_with_key(path, "key-of-alice").await;
+        assert_eq!(refused.status, 401, "{path}");
+        assert!(refused.json()["error"]["message"].as_str().unwrap().contains("is a tenant's"), "{path}");
         let status = if path.ends_with("nothing") { 404 } else { 200 };
         assert_eq!(gateway.get_with_key(path, "key-of-admin").await.status, status, "{path}");
     }
+    let refused = gateway.ask(with_key(ask_chat(), "key-of-admin")).await;
+    assert_eq!(refused.status, 401);
+    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("is the admin's"));
     assert_eq!(gateway.get("/healthz").await.status, 200);
     let open = Gateway::configured(&[&pod], &format!("{admin}open_metrics = true")).await;
     assert_eq!((open.get("/metrics").await.status, open.get("/v1/vtc/users").await.status), (200, 401));

@@ -109,7 +109,7 @@ fn every_mistake_about_who_asks_is_named() {
     );
     assert!(bad("weight = 0.5", "weight = -1").contains("tenant_defaults.weight"));
     assert!(bad("tokens_per_minute = 1000", "tokens_per_minute = 2000000000").contains("1 to 1000000000"));
-    assert!(bad(&hash("of alice"), "of alice").contains("key_sha256"));
+    assert!(bad(&hash("of alice"), "of alice").contains("key_sha256 of tenant alice"));
     assert!(bad(&hash("of admin"), "of admin").contains("admin.key_sha256"));
     let keyless = format!("{POD}[identity]\nrequire_key = true");
     assert!(settings(&keyless, &[]).unwrap_err().to_string().contains("identity.require_key"));
