@@ -162,7 +162,6 @@ impl Passage<'_> {
         self.trail.waits_for(candidate.service.name());
         let quotas = self.gateway.quotas();
         let stay = quotas.enter(account, self.sub_user.as_deref(), self.estimate.tokens())?;
-        let standing = quotas.standing(account);
         self.trail.waits(self.generation.model.as_deref());
         let pass = self.gateway.admission().admit(&candidate).await?.within(stay);
         self.trail.admitted(&pass, candidate.explain, self.gateway.router(), self.gateway.scoring());
@@ -185,17 +184,22 @@ impl Passage<'_> {
         response.insert_header((ROUTING_STRATEGY, self.policy.name()));
         // A pod's name is checked to be fit for a header when it is configured.
         response.insert_header((TARGET_POD, pass.pod().name()));
-        standing.tell(&mut response);
         if tells {
             explain::tell(&pass, self.policy.name(), &mut response);
         }
         Ok(match answer.body {
             AnswerBody::Whole(body) => {
                 settle_answer(pass, answer.status, &body);
+                // What it really took is known, and taken from the limits.
+                quotas.standing(account).tell(&mut response);
                 response.body(body)
             }
-            AnswerBody::Events(events) => self.stream(response, events, dialect, pass),
+            AnswerBody::Events(events) => {
+                quotas.standing(account).tell(&mut response);
+                self.stream(response, events, dialect, pass)
+            }
             AnswerBody::Passed { bytes, length, is_json } => {
+                quotas.standing(account).tell(&mut response);
                 let passed = PassedStream::new(bytes, length, is_json, pass);
                 match length {
                     Some(length) => response.body(SizedStream::new(length, passed)),

@@ -46,10 +46,10 @@ async fn requests_per_minute_have_a_limit_for_each() {
 async fn tokens_per_minute_count_what_was_really_used() {
     let mut pod = ScriptedPod::start("a").await;
     let gateway = Gateway::configured(&[&pod], "[tenant_defaults]\ntokens_per_minute = 100").await;
-    // Estimated at 8; in truth it takes 150.
+    // Estimated at 8; in truth it takes 150, and that is told.
     let reply = gateway.start_asking(ask_chat().of("alice"));
     pod.call().await.answer_chat(100, 50).await;
-    assert_eq!(reply.await.unwrap().header("x-ratelimit-remaining-tokens"), Some("92"));
+    assert_eq!(reply.await.unwrap().header("x-ratelimit-remaining-tokens"), Some("0"));
     let wait = refused(&gateway.ask(ask_chat().of("alice")).await);
     // It owes 50 and needs 8 more, at 100 a minute.
     assert!((30..=35).contains(&wait), "{wait}");
@@ -57,7 +57,7 @@ async fn tokens_per_minute_count_what_was_really_used() {
     for _ in 0..20 {
         let reply = gateway.start_asking(ask_chat().of("bob"));
         pod.call().await.answer(400, "{}").await;
-        assert_eq!(reply.await.unwrap().header("x-ratelimit-remaining-tokens"), Some("92"));
+        assert_eq!(reply.await.unwrap().header("x-ratelimit-remaining-tokens"), Some("100"));
     }
     assert_eq!(gateway.tokens("alice").await, 200.0, "what is refused is not charged");
 }
