@@ -27,6 +27,8 @@ const NAMED_USERS: usize = 20;
 struct Users {
     /// The window in which tokens count, in seconds.
     window_seconds: f64,
+    /// What a token counts that is read, and one that is written.
+    token_weights: TokenWeights,
     /// How many users have tokens.
     active: usize,
     /// The least and the most that any user has; the configured ones while nobody has any.
@@ -39,10 +41,18 @@ struct Users {
 }
 
 #[derive(Debug, Serialize)]
+struct TokenWeights {
+    input: f64,
+    output: f64,
+}
+
+#[derive(Debug, Serialize)]
 struct User {
     user: String,
     /// Weighted tokens in the window, reservations of requests in flight included.
     tokens: f64,
+    /// The account's share, where others have 1.
+    weight: f64,
 }
 
 /// What may stand behind `/v1/vtc/users?` and `/v1/vtc/queues?`.
@@ -146,12 +156,18 @@ fn listed(client: &HttpRequest, gateway: &Gateway) -> Result<BTreeMap<String, Va
 pub async fn users(gateway: Data<Gateway>, query: Result<Query<UsersQuery>, Error>) -> HttpResponse {
     let Ok(query) = query else { return wrong_limit() };
     let tracker = gateway.router().tracker();
-    let top = tracker.top_users(query.limit).into_iter();
-    let users = top.map(|(user, tokens)| User { user, tokens }).collect();
+    let configuration = gateway.configuration();
+    let users = tracker.top_users(query.limit).into_iter().map(|(user, tokens)| {
+        let weight = configuration.tenants.of(&user).weight.as_f64();
+        User { user, tokens, weight }
+    });
+    let users = users.collect();
+    let weights = tracker.config().weights;
     // Of now, and so in agreement with the counts beside it.
     let extremes = tracker.upkeep();
     HttpResponse::Ok().json(Users {
         window_seconds: tracker.config().span().as_secs_f64(),
+        token_weights: TokenWeights { input: weights.input, output: weights.output },
         active: extremes.users,
         min_tokens: extremes.min,
         max_tokens: extremes.max,

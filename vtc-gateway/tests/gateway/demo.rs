@@ -44,8 +44,8 @@ async fn the_three_lines_that_the_demo_shows_can_be_pasted() {
     let users: Value = serde_json::from_str(&run(users).await).unwrap();
     let tokens = cost(&answer["usage"]);
     let charged =
-        serde_json::json!([{ "user": "alice", "tokens": tokens }, { "user": "bob", "tokens": tokens }]);
-    assert_eq!(users["users"], charged);
+        ["alice", "bob"].map(|user| serde_json::json!({ "user": user, "tokens": tokens, "weight": 1.0 }));
+    assert_eq!(users["users"], Value::from_iter(charged));
 
     demo.terminate().await;
     assert_eq!(demo.exit_code().await, Some(0));

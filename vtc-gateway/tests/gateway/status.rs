@@ -33,7 +33,7 @@ async fn the_models_of_a_pod_that_is_away_are_not_listed() {
 #[actix_web::test]
 async fn users_are_listed_by_their_tokens_the_most_first() {
     let mut pod = ScriptedPod::start("a").await;
-    let gateway = Gateway::before(&[&pod]).await;
+    let gateway = Gateway::configured(&[&pod], "[[tenants]]\nname = \"bob\"\nweight = 3").await;
     for (user, completion) in [("bob", 10), ("carol", 5), ("alice", 5), ("dave", 1000)] {
         let reply = gateway.start_asking(ask_chat().of(user));
         pod.call().await.answer_chat(0, completion).await;
@@ -43,10 +43,10 @@ async fn users_are_listed_by_their_tokens_the_most_first() {
     assert_eq!(
         users["users"],
         json!([
-            { "user": "dave", "tokens": 2000.0 },
-            { "user": "bob", "tokens": 20.0 },
-            { "user": "alice", "tokens": 10.0 },
-            { "user": "carol", "tokens": 10.0 },
+            { "user": "dave", "tokens": 2000.0, "weight": 1.0 },
+            { "user": "bob", "tokens": 20.0, "weight": 3.0 },
+            { "user": "alice", "tokens": 10.0, "weight": 1.0 },
+            { "user": "carol", "tokens": 10.0, "weight": 1.0 },
         ])
     );
     assert_eq!(users["window_seconds"], 300.0);
@@ -82,7 +82,8 @@ async fn before_anybody_has_tokens_the_configured_bounds_are_told() {
     let gateway = Gateway::before(&[&pod]).await;
     let users = gateway.get_json("/v1/vtc/users").await;
     let bounds = json!({
-        "window_seconds": 300.0, "active": 0, "min_tokens": 1000.0, "max_tokens": 8000.0, "bucket": 4500.0, "users": [],
+        "window_seconds": 300.0, "token_weights": { "input": 1.0, "output": 2.0 }, "active": 0, "min_tokens": 1000.0,
+        "max_tokens": 8000.0, "bucket": 4500.0, "users": [],
     });
     assert_eq!(users, bounds);
 }
