@@ -49,5 +49,6 @@ pub async fn serve(serving: Serving, delay: Duration) -> io::Result<()> {
         () = told => Ok(()),
     };
     gateway.record().flush();
+    tracing::info!("ended");
     served
 }

@@ -1,5 +1,7 @@
 //! The gateway's binary.
 
+use std::process::ExitCode;
+
 use anyhow::Context;
 use clap::Parser;
 use vtc_gateway::cli::{Cli, Command};
@@ -15,13 +17,24 @@ use vtc_gateway::{demo, ending, explain, logging, server, top, whatif};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
     actix_web::rt::System::new().block_on(async {
         match cli.command {
             Command::Serve(args) => {
                 let reading = Reading::of(&args)?;
                 logging::begin(&reading.settings.log);
+                tracing::info!("vtc-gateway {} starts", env!("CARGO_PKG_VERSION"));
+                Outline::of(&args)?.log();
                 let delay = reading.settings.shutdown.delay;
                 let serving = server::start(&reading.settings).await?;
                 if args.config.is_some() {

@@ -19,6 +19,8 @@ pub struct Outline {
     pub warnings: Vec<String>,
 }
 
+/// The word of a line that names a tenant.
+const TENANT: &str = "tenant";
 /// So wide is the column of the words.
 const WORDS: usize = 10;
 
@@ -42,7 +44,7 @@ impl Outline {
         named.sort_unstable_by_key(|(name, _)| *name);
         lines.extend(named.into_iter().map(|(name, terms)| {
             let keys = count(settings.identity.keys.count_of(name), "key");
-            ("tenant", format!("{name}: {keys}, {}", self::terms(terms)))
+            (TENANT, format!("{name}: {keys}, {}", self::terms(terms)))
         }));
         lines.push(("others", terms(&settings.tenants.others)));
         lines.push(("admin", admin(&settings)));
@@ -50,6 +52,16 @@ impl Outline {
         lines.extend(settings.aliases.iter().map(|(alias, model)| ("alias", format!("{alias} is {model}"))));
         lines.push(("policy", settings.vtc.policy.clone()));
         Ok(Self { lines, warnings: warnings::of(&settings, &file) })
+    }
+
+    /// Writes it into the log, a line each, but for the tenants: the log names nobody who may be a person.
+    pub fn log(&self) {
+        for (word, text) in self.lines.iter().filter(|(word, _)| *word != TENANT) {
+            tracing::info!("{word}: {text}");
+        }
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
     }
 }
 

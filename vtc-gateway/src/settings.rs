@@ -184,7 +184,7 @@ pub enum SettingsError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The file is not what is expected, with the place and what would be.
-    #[error("the configuration file cannot be read: {0}")]
+    #[error(transparent)]
     File(#[from] toml::de::Error),
     /// The file of pods cannot be read.
     #[error("it cannot be read: {0}")]

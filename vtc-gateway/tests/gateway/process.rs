@@ -148,10 +148,11 @@ async fn the_log_says_at_once_which_pod_is_not_ready_and_why() {
     let pods = [ready.setting(), away.setting()].map(|pod| format!("{}={}", pod.name, pod.url));
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--pod", &pods[0], "--pod", &pods[1]];
     let (_binary, mut log) = Binary::logging(&arguments);
-    let mut lines = Vec::new();
-    for _ in 0..2 {
-        lines.push(soon(log.next_line()).await.unwrap().unwrap());
-    }
+    // What it will do stands before what it finds.
+    let mut said = async || soon(log.next_line()).await.unwrap().unwrap();
+    assert!(said().await.ends_with(concat!("vtc-gateway ", env!("CARGO_PKG_VERSION"), " starts")));
+    while !said().await.contains("policy: vtc-basic") {}
+    let mut lines = [said().await, said().await];
     // They are asked at the same time: whoever answers first comes first.
     lines.sort_by_key(|line| line.contains("pod=\"b\""));
     assert!(lines[0].contains("a pod is ready pod=\"a\""), "{lines:?}");
