@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """What it costs the gateway that somebody watches: the same load with and without a watcher of the live feed, in turn.
 
-    vtc-bench/gateway/watched.py [--pairs 100] [--seconds 2] [--users 10000] [--rate 2000] [--gateway PATH]
+    vtc-bench/gateway/watched.py [--pairs 100] [--seconds 2] [--users 10000] [--rate 2000] [--page 20] [--gateway PATH]
 
 One gateway before one fast pod that keeps its connections. First all users ask once, so that the gateway knows them. Then
 slices of load follow each other, watched and not, the first of a pair in turn; in the watched ones a client reads
 /v1/vtc/live, as a page does. Each pair is one ratio; printed is the median of the ratios with its 95 % interval, which wants
 many pairs: a slice is off by a tenth as the machine pleases. There are two loads: at the rate that is asked for, where the
-processor time per request is compared, and with as many requests as the gateway can serve, where these are compared. Needs
-wrk (Debian) and rustc.
+processor time per request is compared, and with as many requests as the gateway can serve, where these are compared. In the
+end a browser opens the dashboard under the first load, and is asked how busy it is and how long a click takes. Needs rustc, and
+Debian's wrk, chromium and npm (installed with apt-get if it may).
 """
 
 import argparse
 import http.client
+import json
 import math
 import os
 import signal
@@ -102,6 +104,18 @@ def pairs(process, port, options, rate):
     return found
 
 
+def page_of(port, options):
+    """What a browser that shows the dashboard meanwhile says of itself."""
+    modules = bench.ROOT / "target" / "browser"
+    subprocess.run([bench.ROOT / "vtc-gateway" / "tests" / "browser" / "setup.sh"], check=True)
+    loading = threading.Thread(target=load, args=(port, options, options.rate, options.page + 10), daemon=True)
+    loading.start()
+    told = subprocess.run(["node", bench.HERE / "page.mjs", f"http://127.0.0.1:{port}/", modules, str(options.page)], check=True,
+                          capture_output=True, text=True).stdout
+    loading.join()
+    return json.loads(told)
+
+
 def interval(values):
     """The median, and an interval that has that of all such values in it with a probability of at least 95 %: whatever their
     distribution, so many of them lie below their median as coins of so many show heads."""
@@ -126,6 +140,7 @@ def main():
     arguments.add_argument("--seconds", type=int, default=2, help="of each slice")
     arguments.add_argument("--users", type=int, default=10_000)
     arguments.add_argument("--rate", type=int, default=2000, help="requests per second of the first load")
+    arguments.add_argument("--page", type=int, default=20, help="for how many seconds a browser looks; 0: none does")
     arguments.add_argument("--gateway", default=bench.ROOT / "target" / "release" / "vtc-gateway")
     options = arguments.parse_args()
     options.gaps, options.sizes = [], []
@@ -146,6 +161,11 @@ def main():
         show("as many as can be: requests/s", full, "rate", "", 0)
         show("as many as can be: processor time of a request", full, "each", "us", 1)
         print(f"\nA snapshot came every {bench.spread(options.gaps, 2)} s and had {bench.spread(options.sizes)} bytes.")
+        if options.page:
+            page = page_of(port, options)
+            print(f"The page at {options.rate:,} requests/s was live after {page['live']:.0f} ms and showed {page['users']} users. "
+                  f"It was busy for {100 * page['busy']:.1f} % of the time and had {len(page['longTasks'])} tasks of 50 ms or "
+                  f"more in {options.page} s; a click was shown after {bench.spread(page['clicks'])} ms.")
     finally:
         for process in reversed(processes):
             os.killpg(process.pid, signal.SIGKILL)
