@@ -108,11 +108,14 @@ def page_of(port, options):
     """What a browser that shows the dashboard meanwhile says of itself."""
     modules = bench.ROOT / "target" / "browser"
     subprocess.run([bench.ROOT / "vtc-gateway" / "tests" / "browser" / "setup.sh"], check=True)
-    loading = threading.Thread(target=load, args=(port, options, options.rate, options.page + 10), daemon=True)
+    loaded = []
+    loading = threading.Thread(target=lambda: loaded.append(load(port, options, options.rate, options.page + 10)), daemon=True)
     loading.start()
     told = subprocess.run(["node", bench.HERE / "page.mjs", f"http://127.0.0.1:{port}/", modules, str(options.page)], check=True,
-                          capture_output=True, text=True).stdout
+                          stdout=subprocess.PIPE, text=True).stdout
     loading.join()
+    if not loaded:
+        sys.exit("the load failed while the page was open")
     return json.loads(told)
 
 

@@ -5,7 +5,7 @@
 #
 # First it is built so that it notes which of its code runs, and how often; the demo's traffic runs through it, 20 seconds
 # unless told otherwise; then it is built again with the notes, and what runs often lies close together (profile-guided
-# optimisation). It does the same as any other, and serves half as many requests per second again. Takes as long as two
+# optimisation). It does the same as any other, and serves a quarter more requests per second. Takes as long as two
 # release builds. Needs Rust, and rustup or the compiler's llvm-tools.
 set -eu
 cd "$(dirname "$0")/../.."

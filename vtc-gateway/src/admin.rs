@@ -16,8 +16,8 @@ use actix_web::{Error, ResponseError};
 use crate::error::GatewayError;
 use crate::gateway::Gateway;
 use crate::headers::{REQUEST_ID, request_id};
-use crate::identity::bearer;
 use crate::identity::key::{KeyHash, WrongKey};
+use crate::identity::keys;
 
 /// Who may look into the gateway.
 #[derive(Clone, Debug, Default)]
@@ -69,11 +69,10 @@ impl Admin {
         if self.open_metrics && path == METRICS {
             return Ok(());
         }
-        match bearer(headers) {
-            Some(key) if self.is_opened_by(key) => Ok(()),
-            Some(_) => Err(WrongKey::Unknown.into()),
-            None => Err(WrongKey::Missing.into()),
+        if keys(headers).any(|key| self.is_opened_by(key)) {
+            return Ok(());
         }
+        Err(keys(headers).next().map_or(WrongKey::Missing, |_| WrongKey::Unknown).into())
     }
 
     /// Whether it is one of the keys. All are compared, and each in constant time.

@@ -145,8 +145,8 @@ pub struct GatewayArgs {
     /// The gateway.
     #[arg(long = "gateway", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,
-    /// Certificates, in PEM, that are trusted beside those of Mozilla's authorities: for a gateway with a certificate of
-    /// your own.
+    /// Certificates, in PEM, that are trusted beside those of Mozilla's authorities: of an authority of your own, or the
+    /// gateway's own, if that is no authority's.
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
     /// The variable of the environment that holds the admin's key, if the gateway wants one.

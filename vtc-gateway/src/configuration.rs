@@ -11,7 +11,7 @@ use crate::admin::Admin;
 use crate::error::GatewayError;
 use crate::estimate::Estimators;
 use crate::identity::key::WrongKey;
-use crate::identity::{self, Identity, Rules, bearer};
+use crate::identity::{self, Identity, Rules};
 use crate::metrics;
 use crate::settings::{self, Aliases, EndpointsSetting, Limits, Settings};
 use crate::tenant::Tenants;
@@ -85,7 +85,7 @@ impl Configuration {
             Err(GatewayError::Unauthorized(_)) => metrics::identity("refused"),
             Err(_) => {}
         }
-        let is_admins = || bearer(client.headers()).is_some_and(|key| self.admin.is_opened_by(key));
+        let is_admins = || identity::keys(client.headers()).any(|key| self.admin.is_opened_by(key));
         identity.map_err(|error| match error {
             GatewayError::Unauthorized(WrongKey::Unknown) if is_admins() => WrongKey::Admins.into(),
             other => other,
@@ -97,7 +97,7 @@ impl Configuration {
     /// # Errors
     /// Those of [`Admin::check`].
     pub fn may_look(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), GatewayError> {
-        let is_tenants = || bearer(headers).is_some_and(|key| self.identity.keys.owner(key).is_some());
+        let is_tenants = || identity::keys(headers).any(|key| self.identity.keys.owner(key).is_some());
         self.admin.check(method, path, headers).map_err(|error| match error {
             GatewayError::Unauthorized(WrongKey::Unknown) if is_tenants() => WrongKey::Tenants.into(),
             other => other,

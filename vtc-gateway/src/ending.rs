@@ -49,6 +49,8 @@ pub async fn serve(serving: Serving, delay: Duration) -> io::Result<()> {
         () = told => Ok(()),
     };
     gateway.record().flush();
-    tracing::info!("ended");
+    if served.is_ok() {
+        tracing::info!("ended");
+    }
     served
 }

@@ -124,15 +124,11 @@ pub fn who<'a>(
 ) -> Result<Identity<'a>, GatewayError> {
     let named = || rules.user_headers.iter().any(|name| headers.contains_key(name));
     if !rules.keys.is_empty() {
-        let presented: Vec<&[u8]> = [bearer(headers), headers.get(X_API_KEY).map(|key| key.as_bytes())]
-            .into_iter()
-            .flatten()
-            .collect();
-        if let Some(tenant) = presented.iter().find_map(|key| rules.keys.owner(key)) {
+        if let Some(tenant) = keys(headers).find_map(|key| rules.keys.owner(key)) {
             let account = Cow::Owned(tenant.to_string());
             return Ok(Identity { account, source: Source::Key, forged: false });
         }
-        if !presented.is_empty() {
+        if keys(headers).next().is_some() {
             return Err(WrongKey::Unknown.into());
         }
         if rules.require_key {
@@ -172,8 +168,12 @@ pub fn sub_user(body: &Bytes) -> Result<Option<Cow<'_, str>>, GatewayError> {
     }
 }
 
-/// The key of `authorization: Bearer KEY`.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+/// The keys that a request shows: that of `authorization: Bearer KEY`, and that of `x-api-key: KEY`.
+pub(crate) fn keys(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    bearer(headers).into_iter().chain(headers.get(X_API_KEY).map(|key| key.as_bytes()))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, key) = value.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())

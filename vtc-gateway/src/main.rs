@@ -34,7 +34,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 let reading = Reading::of(&args)?;
                 logging::begin(&reading.settings.log);
                 tracing::info!("vtc-gateway {} starts", env!("CARGO_PKG_VERSION"));
-                Outline::of(&args)?.log();
+                Outline::new(&reading.settings, &reading.file)?.log();
                 let delay = reading.settings.shutdown.delay;
                 let serving = server::start(&reading.settings).await?;
                 if args.config.is_some() {

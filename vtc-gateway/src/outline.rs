@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use anyhow::Context;
 
 use crate::cli::{ServeArgs, variable};
-use crate::settings::{Redis, Settings, read_pods};
+use crate::settings::{Redis, Settings, SettingsFile, read_pods};
 use crate::tenant::{TenantLimits, Terms};
 
 /// The settings in words, and what is allowed but probably not meant.
@@ -16,7 +16,16 @@ pub struct Outline {
     /// A word for each part of the settings, and what it says.
     pub lines: Vec<(&'static str, String)>,
     /// What is probably not meant.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that is allowed and probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Where, and why.
+    pub text: String,
+    /// Whether a tenant's name is in it.
+    pub names_tenant: bool,
 }
 
 /// The word of a line that names a tenant.
@@ -33,13 +42,20 @@ impl Outline {
     /// What would keep it from starting, as far as files can tell: the settings, or the file of pods.
     pub fn of(arguments: &ServeArgs) -> anyhow::Result<Self> {
         let file = arguments.file()?;
-        let settings = Settings::new(file.clone(), variable)?;
-        let mut lines = vec![("listen", listen(&settings)), ("pods", pods(&settings)?)];
+        Self::new(&Settings::new(file.clone(), variable)?, &file)
+    }
+
+    /// What it would do with these settings, which that file has made.
+    ///
+    /// # Errors
+    /// The file of pods cannot be read.
+    pub fn new(settings: &Settings, file: &SettingsFile) -> anyhow::Result<Self> {
+        let mut lines = vec![("listen", listen(settings)), ("pods", pods(settings)?)];
         lines.extend(settings.discovery.dns.iter().map(|name| {
             ("pods", format!("of each address of {}:{}, every {:?}", name.name, name.port, name.every))
         }));
-        lines.push(("queue", queue(&settings)));
-        lines.push(("identity", identity(&settings)));
+        lines.push(("queue", queue(settings)));
+        lines.push(("identity", identity(settings)));
         let mut named: Vec<_> = settings.tenants.named.iter().collect();
         named.sort_unstable_by_key(|(name, _)| *name);
         lines.extend(named.into_iter().map(|(name, terms)| {
@@ -47,11 +63,11 @@ impl Outline {
             (TENANT, format!("{name}: {keys}, {}", self::terms(terms)))
         }));
         lines.push(("others", terms(&settings.tenants.others)));
-        lines.push(("admin", admin(&settings)));
+        lines.push(("admin", admin(settings)));
         lines.extend(settings.redis.iter().map(|redis| ("redis", self::redis(redis))));
         lines.extend(settings.aliases.iter().map(|(alias, model)| ("alias", format!("{alias} is {model}"))));
         lines.push(("policy", settings.vtc.policy.clone()));
-        Ok(Self { lines, warnings: warnings::of(&settings, &file) })
+        Ok(Self { lines, warnings: warnings::of(settings, file) })
     }
 
     /// Writes it into the log, a line each, but for the tenants: the log names nobody who may be a person.
@@ -59,8 +75,12 @@ impl Outline {
         for (word, text) in self.lines.iter().filter(|(word, _)| *word != TENANT) {
             tracing::info!("{word}: {text}");
         }
-        for warning in &self.warnings {
-            tracing::warn!("{warning}");
+        let (naming, others): (Vec<_>, Vec<_>) = self.warnings.iter().partition(|it| it.names_tenant);
+        for warning in others {
+            tracing::warn!("{}", warning.text);
+        }
+        if !naming.is_empty() {
+            tracing::warn!("of tenants: {}, which `vtc-gateway check` tells", count(naming.len(), "warning"));
         }
     }
 }
@@ -180,7 +200,7 @@ impl fmt::Display for Outline {
             writeln!(f, "{word:WORDS$}{text}")?;
         }
         for warning in &self.warnings {
-            writeln!(f, "{:WORDS$}{warning}", "warning")?;
+            writeln!(f, "{:WORDS$}{}", "warning", warning.text)?;
         }
         Ok(())
     }

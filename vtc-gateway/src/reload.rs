@@ -16,12 +16,12 @@ use tokio::task::spawn_blocking;
 
 pub(crate) use self::fixed::Fixed;
 use self::watch::{Contents, Watch};
-use crate::cli::ServeArgs;
+use crate::cli::{ServeArgs, variable};
 use crate::fleet::OrderError;
 use crate::gateway::Gateway;
 use crate::lock::Lock;
 use crate::metrics;
-use crate::settings::{ReloadSetting, Settings, SettingsError};
+use crate::settings::{ReloadSetting, Settings, SettingsError, SettingsFile};
 
 /// Why settings that were read again do not come into force.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum ReloadError {
     #[error("{} cannot change without a restart: nothing of the file was taken", .0.join(", "))]
     NeedsRestart(Vec<&'static str>),
     /// The pods cannot be what they say.
-    #[error("the pods: {0}")]
+    #[error("the pods")]
     Settings(#[from] SettingsError),
     /// The gateway is ending.
     #[error(transparent)]
@@ -59,6 +59,8 @@ pub struct Standing {
 pub struct Reading {
     /// What came of it.
     pub settings: Settings,
+    /// What made them, beside the environment.
+    pub file: SettingsFile,
     files: Vec<PathBuf>,
     /// What was in these files just before: a change meanwhile is seen later.
     contents: Contents,
@@ -122,7 +124,9 @@ impl Reading {
     pub fn of(arguments: &ServeArgs) -> anyhow::Result<Self> {
         let files = arguments.files(&arguments.file()?);
         let contents = Contents::read(&files);
-        Ok(Self { settings: arguments.settings()?, files, contents })
+        let file = arguments.file()?;
+        let settings = Settings::new(file.clone(), variable)?;
+        Ok(Self { settings, file, files, contents })
     }
 }
 
@@ -135,7 +139,7 @@ impl Reloader {
     /// # Errors
     /// The system gives no signals.
     pub fn new(arguments: ServeArgs, reading: Reading, gateway: Data<Gateway>) -> std::io::Result<Self> {
-        let Reading { settings, files, contents } = reading;
+        let Reading { settings, files, contents, .. } = reading;
         let (setting, watch) = (settings.reload, Watch::of(contents));
         Ok(Self { arguments, gateway, setting, files, watch, hangups: signal(SignalKind::hangup())? })
     }
@@ -161,7 +165,7 @@ impl Reloader {
     }
 
     async fn reload(&mut self, why: &'static str) {
-        let error = self.take().await.err().map(|error| in_words(&error));
+        let error = self.take().await.err().map(|error| format!("{error:#}"));
         match &error {
             None => tracing::info!(why, "the settings were read again and are in force"),
             Some(error) => {
@@ -182,36 +186,9 @@ impl Reloader {
         let (contents, reading) = reading.await?;
         // Whatever comes of it: what is refused is not looked at twice.
         self.watch = Watch::of(contents);
-        let Reading { settings, files, contents } = reading?;
+        let Reading { settings, files, contents, .. } = reading?;
         self.gateway.reload(&settings).await?;
         (self.setting, self.files, self.watch) = (settings.reload, files, Watch::of(contents));
         Ok(())
     }
-}
-
-/// An error and its causes, but for those that it repeats itself. Of a file that cannot be understood the place is told and not
-/// the line: there may be a key in it, and whoever may look sees this.
-fn in_words(error: &anyhow::Error) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        if let Some(error) = cause.downcast_ref::<toml::de::Error>() {
-            words.push(place(error));
-            break;
-        }
-        if let Some(SettingsError::File(error)) = cause.downcast_ref() {
-            words.push(place(error));
-            break;
-        }
-        let cause = cause.to_string();
-        if !words.last().is_some_and(|last| last.contains(&cause)) {
-            words.push(cause);
-        }
-    }
-    words.join(": ")
-}
-
-fn place(error: &toml::de::Error) -> String {
-    let whole = error.to_string();
-    let place = whole.lines().next().unwrap_or_default();
-    format!("{place}: {}", error.message())
 }

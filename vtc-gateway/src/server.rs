@@ -50,7 +50,7 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The file of pods is broken.
-    #[error("the file of pods: {0}")]
+    #[error("the file of pods")]
     Pods(#[source] SettingsError),
     /// It cannot listen there.
     #[error("cannot listen on {address}: {error}")]
@@ -61,10 +61,10 @@ pub enum StartError {
         error: std::io::Error,
     },
     /// The process cannot hear when certificates are to be read again.
-    #[error("cannot hear signals: {0}")]
+    #[error("cannot hear signals")]
     Signals(#[source] std::io::Error),
     /// The process's metrics go elsewhere already.
-    #[error("cannot collect metrics: {0}")]
+    #[error("cannot collect metrics")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
 }
 

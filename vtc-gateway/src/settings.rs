@@ -183,12 +183,30 @@ pub enum SettingsError {
     /// A value that is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The file is not what is expected, with the place and what would be.
-    #[error(transparent)]
-    File(#[from] toml::de::Error),
+    /// The file is not what is expected: the place, and what would be. The line itself is not told, as there may be a secret in
+    /// it.
+    #[error("{0}")]
+    File(String),
     /// The file of pods cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
+}
+
+// === impl SettingsError ===
+
+impl SettingsError {
+    /// What is wrong with that text of a file.
+    fn of_file(text: &str, error: &toml::de::Error) -> Self {
+        // Its first line says where, those below show what stands there.
+        let whole = error.to_string();
+        let place = whole.lines().next().unwrap_or_default();
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let key =
+            before.and_then(|before| before.rsplit('\n').next()?.split_once('=')).map(|(key, _)| key.trim());
+        let is_key = |key: &&str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let key = key.filter(is_key).map_or(String::new(), |key| format!("{key}: "));
+        Self::File(format!("{place}: {key}{}", error.message()))
+    }
 }
 
 /// Where the gateway listens unless it is told otherwise.
@@ -288,7 +306,7 @@ impl SettingsFile {
     /// # Errors
     /// Where it is wrong, and what is expected there.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
-        Ok(toml::from_str(text)?)
+        toml::from_str(text).map_err(|error| SettingsError::of_file(text, &error))
     }
 
     /// Has the relative paths in it start from this directory, which is that of the file.

@@ -108,6 +108,16 @@ mod tests {
         Told { status: StatusCode::SERVICE_UNAVAILABLE, message: "m", code: "c", param: None };
 
     #[test]
+    fn openais_kinds_go_by_the_status() {
+        let kinds = [400, 401, 403, 404, 408, 409, 413, 429, 431, 500, 502, 503, 504]
+            .map(|status| openai_kind(StatusCode::from_u16(status).unwrap()));
+        let (request, server) = ("invalid_request_error", "server_error");
+        assert_eq!(kinds[..3], [request, "authentication_error", "permission_error"]);
+        assert_eq!(kinds[3..9], [request, request, request, request, "rate_limit_error", request]);
+        assert_eq!(kinds[9..], [server; 4]);
+    }
+
+    #[test]
     fn each_api_has_its_own() {
         let openai = r#"{"error":{"code":"c","message":"m","param":null,"type":"server_error"}}"#;
         let anthropic = r#"{"error":{"code":"c","message":"m","type":"overloaded_error"},"type":"error"}"#;

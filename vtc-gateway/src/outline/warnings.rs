@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use vtc_core::queue::Weight;
 
+use super::Warning;
 use crate::identity::account::ANONYMOUS;
 use crate::settings::{QueueSetting, Settings, SettingsFile};
 
@@ -10,13 +11,14 @@ use crate::settings::{QueueSetting, Settings, SettingsFile};
 const MANY_RUNNING: usize = 512;
 
 /// The warnings for these settings, which `file` has made.
-pub(super) fn of(settings: &Settings, file: &SettingsFile) -> Vec<String> {
-    let mut warnings = Vec::new();
-    exposure(settings, &mut warnings);
-    queue(settings, &file.queue, &mut warnings);
-    tenants(settings, &mut warnings);
-    times(settings, &mut warnings);
-    warnings
+pub(super) fn of(settings: &Settings, file: &SettingsFile) -> Vec<Warning> {
+    let (mut general, mut of_tenants) = (Vec::new(), Vec::new());
+    exposure(settings, &mut general);
+    queue(settings, &file.queue, &mut general);
+    times(settings, &mut general);
+    tenants(settings, &mut of_tenants);
+    let warning = |names_tenant| move |text| Warning { text, names_tenant };
+    general.into_iter().map(warning(false)).chain(of_tenants.into_iter().map(warning(true))).collect()
 }
 
 /// Who can get at it.

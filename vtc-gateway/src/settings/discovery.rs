@@ -67,7 +67,7 @@ const fn keep() -> Duration {
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn read_pods(text: &str, rules: &PodRules) -> Result<Vec<PodSetting>, SettingsError> {
-    let file: PodsFile = toml::from_str(text)?;
+    let file: PodsFile = toml::from_str(text).map_err(|error| SettingsError::of_file(text, &error))?;
     let pods = pod::checked(file.pods)?;
     Ok(pods.into_iter().map(|pod| rules.complete(pod, variable)).collect::<Result<_, _>>()?)
 }

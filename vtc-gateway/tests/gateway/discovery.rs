@@ -82,7 +82,7 @@ async fn a_file_that_is_broken_at_the_start_stops_it() {
         let settings = SettingsFile::parse(&(watching(&file))).unwrap();
         let listen = Some("127.0.0.1:0".to_owned());
         let settings = Settings::new(SettingsFile { listen, ..settings }, |_| None).unwrap();
-        server::start(&settings).await.unwrap_err().to_string()
+        format!("{:#}", anyhow::Error::from(server::start(&settings).await.unwrap_err()))
     };
     assert!(start().await.contains("cannot be read"));
     std::fs::write(&file, "[[pods]]\nname = \"a\"\nurl = \"nowhere\"").unwrap();

@@ -82,7 +82,7 @@ fn secret(question: Question) -> Question {
 async fn is_silent_about_secrets(arguments: &[&str]) {
     let toml = format!(
         "[log]\nrequests = true\n[upstream]\napi_key = \"PODSOPEN\"\nretries = 0\n[admin]\nkey_sha256 = {ADMIN:?}\n\
-         [[tenants]]\nname = \"alice\"\nkey_sha256 = {KEY:?}\n"
+         [[tenants]]\nname = \"alice\"\nweight = 2\nkey_sha256 = {KEY:?}\n"
     );
     let mut talker = Talker::start(arguments, &toml).await;
     let told =
@@ -136,7 +136,14 @@ async fn is_silent_about_secrets(arguments: &[&str]) {
     }
     assert!(!log.contains("alice"), "users are not named unless that is wanted: {log}");
     // It was not silent altogether.
-    for said in ["/v1/embeddings", "client_left", "model_not_found", "broke off", "invalid_api_key"] {
+    for said in [
+        "of tenants: 1 warning",
+        "/v1/embeddings",
+        "client_left",
+        "model_not_found",
+        "broke off",
+        "invalid_api_key",
+    ] {
         assert!(log.contains(said), "no {said:?} in: {log}");
     }
 }
