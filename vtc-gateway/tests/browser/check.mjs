@@ -217,7 +217,7 @@ async function looks() {
     const label = await first.getAttribute("#chart-first canvas", "aria-label");
     return times >= 20 && /median [\d.]+/.test(label);
   });
-  await new Promise((done) => setTimeout(done, Number(process.env.LOOKS_SECONDS ?? 15) * 1000));
+  await new Promise((done) => setTimeout(done, Number(process.env.LOOKS_SECONDS ?? 4) * 1000));
   for (const { name, page, complaints, close } of views) {
     await isLive(page);
     await page.waitForFunction(() => document.querySelectorAll("#user-table tbody tr").length > 2);
