@@ -272,7 +272,6 @@ impl GatewayError {
             Self::Unauthorized(_) => {
                 response.insert_header((WWW_AUTHENTICATE, "Bearer"));
             }
-            Self::RateLimited { standing, .. } => standing.tell(&mut response),
             Self::WrongMethod { allowed, .. } => {
                 response.insert_header((ALLOW, *allowed));
             }
@@ -282,7 +281,11 @@ impl GatewayError {
             // What is left of the body is not read: the connection cannot carry another request.
             response.force_close();
         }
-        response.json(shape.body(&self.told(&self.to_string())))
+        let mut response = response.json(shape.body(&self.told(&self.to_string())));
+        if let Self::RateLimited { standing, .. } = self {
+            standing.tell(response.headers_mut());
+        }
+        response
     }
 
     /// The end of a stream that had begun, for clients of an API of that shape.

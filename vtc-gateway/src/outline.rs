@@ -48,7 +48,7 @@ impl Outline {
     /// What it would do with these settings, which that file has made.
     ///
     /// # Errors
-    /// The file of pods cannot be read.
+    /// The file of pods cannot be read, or is broken.
     pub fn new(settings: &Settings, file: &SettingsFile) -> anyhow::Result<Self> {
         let mut lines = vec![("listen", listen(settings)), ("pods", pods(settings)?)];
         lines.extend(settings.discovery.dns.iter().map(|name| {

@@ -187,26 +187,23 @@ impl Passage<'_> {
         if tells {
             explain::tell(&pass, self.policy.name(), &mut response);
         }
-        Ok(match answer.body {
+        let mut response = match answer.body {
             AnswerBody::Whole(body) => {
                 settle_answer(pass, answer.status, &body);
-                // What it really took is known, and taken from the limits.
-                quotas.standing(account).tell(&mut response);
                 response.body(body)
             }
-            AnswerBody::Events(events) => {
-                quotas.standing(account).tell(&mut response);
-                self.stream(response, events, dialect, pass)
-            }
+            AnswerBody::Events(events) => self.stream(response, events, dialect, pass),
             AnswerBody::Passed { bytes, length, is_json } => {
-                quotas.standing(account).tell(&mut response);
                 let passed = PassedStream::new(bytes, length, is_json, pass);
                 match length {
                     Some(length) => response.body(SizedStream::new(length, passed)),
                     None => self.streaming(response, passed),
                 }
             }
-        })
+        };
+        // Of a whole answer it is known by now what it really took.
+        quotas.standing(account).tell(response.headers_mut());
+        Ok(response)
     }
 
     /// The pods that can serve it: those with its model, or all, if it names none. Who may use certain models only has

@@ -22,8 +22,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpResponseBuilder;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use vtc_core::Clock;
@@ -314,12 +313,15 @@ pub(crate) fn headers() -> impl Iterator<Item = &'static HeaderName> {
 
 impl Standing {
     /// Tells it by OpenAI's headers; nothing of a limit that there is not.
-    pub(crate) fn tell(&self, response: &mut HttpResponseBuilder) {
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         for ([limit, remaining, reset], left) in [(&REQUESTS, self.requests), (&TOKENS, self.tokens)] {
             let Some(left) = left else { continue };
-            response.insert_header((limit.clone(), left.limit));
-            response.insert_header((remaining.clone(), left.remaining));
-            response.insert_header((reset.clone(), span(left.reset)));
+            headers.insert(limit.clone(), left.limit.into());
+            headers.insert(remaining.clone(), left.remaining.into());
+            // Digits and letters: it is always one.
+            if let Ok(span) = HeaderValue::try_from(span(left.reset)) {
+                headers.insert(reset.clone(), span);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What a file, the environment and flags make together, and what they may not say.
 
 mod identity;
+mod queue;
+mod trust;
 
 use std::path::Path;
 
@@ -180,86 +182,6 @@ fn a_pod_on_the_command_line_is_a_name_and_a_url() {
     }
 }
 
-const QUEUE: &str = r#"
-    [[pods]]
-    name = "a"
-    url = "http://10.0.0.1:8000"
-    max_running = 8
-
-    [[pods]]
-    name = "b"
-    url = "http://10.0.0.2:8000"
-    max_tokens = 5000
-
-    [queue]
-    discipline = "drr"
-    pod_max_running = 32
-    max_requests = 7
-    max_bytes = 700
-    max_per_user = 6
-    max_running_per_user = 5
-    longest_wait = "4s"
-    cost = "profiled"
-    cached_input = 0.1
-    quantum = 100
-    weights = { alice = 4, bob = 0.5 }
-"#;
-
-#[test]
-fn a_file_reaches_every_setting_of_the_queue() {
-    let settings = settings(QUEUE, &[]).unwrap();
-    let capacities: Vec<_> = settings.pods.iter().map(|pod| (pod.max_running, pod.max_tokens)).collect();
-    assert_eq!(capacities, [(Some(8), None), (Some(32), Some(5000))], "a pod's own word goes first");
-    let Queue { dispatcher, .. } = settings.queue.unwrap();
-    assert_eq!(dispatcher.discipline, "drr");
-    assert_eq!(dispatcher.options.quantum.as_f64(), 100.0);
-    let limits = dispatcher.limits;
-    assert_eq!((limits.requests, limits.bytes, limits.per_user, limits.running_per_user), (7, 700, 6, 5));
-    assert_eq!(dispatcher.longest_wait, Some(Duration::from_secs(4)));
-    // The profiled cost of 100 tokens read, 90 of them from the cache: 2.1 each, a tenth of that; and its constant.
-    let cost = dispatcher.cost.unwrap()();
-    let usage = vtc_core::Usage { input: 100, cached: 90, output: 0 };
-    assert_eq!(cost.cost(usage).as_f64(), 51.36);
-    let weights = ["alice", "bob", "carol"].map(|user| settings.tenants.of(user).weight.as_f64());
-    assert_eq!(weights, [4.0, 0.5, 1.0]);
-}
-
-#[test]
-fn the_linear_cost_has_the_weights_of_the_tracker() {
-    let file =
-        QUEUE.replace("\"profiled\"", "\"linear\"") + "\n[tracker]\nweights = { input = 1, output = 10 }";
-    let queue = settings(&file, &[]).unwrap().queue.unwrap();
-    let usage = vtc_core::Usage { input: 100, cached: 90, output: 3 };
-    assert_eq!(queue.dispatcher.cost.unwrap()().cost(usage).as_f64(), 10.0 + 9.0 + 30.0);
-}
-
-#[test]
-fn without_a_discipline_there_is_no_queue() {
-    let file = QUEUE.replace("discipline = \"drr\"", "");
-    assert!(settings(&file, &[]).unwrap().queue.is_none());
-    assert!(settings(FILE, &[]).unwrap().queue.is_none());
-}
-
-#[test]
-fn every_mistake_about_the_queue_is_named() {
-    let bad = |from: &str, to: &str| settings(&QUEUE.replace(from, to), &[]).unwrap_err().to_string();
-    assert!(bad("\"drr\"", "\"lottery\"").contains("none or one of fcfs, vtc-fair"));
-    assert!(bad("pod_max_running = 32", "pod_max_running = 0").contains("queue.pod_max_running: \"0\""));
-    assert!(bad("max_running = 8", "max_running = 0").contains("max_running of pod a: \"0\""));
-    let both = QUEUE.replace("max_tokens = 5000", "").replace("pod_max_running = 32", "");
-    assert!(settings(&both, &[]).unwrap_err().to_string().contains("pod b has none of its own"));
-    assert!(bad("max_requests = 7", "max_requests = 0").contains("queue.max_requests"));
-    assert!(bad("max_per_user = 6", "max_per_user = 0").contains("queue.max_per_user"));
-    assert!(
-        bad("max_running_per_user = 5", "max_running_per_user = 0").contains("queue.max_running_per_user")
-    );
-    assert!(bad("\"4s\"", "\"0s\"").contains("queue.longest_wait"));
-    assert!(bad("cached_input = 0.1", "cached_input = 1.5").contains("queue.cached_input"));
-    assert!(bad("quantum = 100", "quantum = 0").contains("queue.quantum"));
-    assert!(bad("bob = 0.5", "bob = 0").contains("queue.weights.bob: \"0\""));
-    assert!(bad("\"profiled\"", "\"cheap\"").contains("cheap"));
-}
-
 #[test]
 fn the_file_that_the_readme_shows_is_one() {
     let readme = include_str!("../../../README.md");
@@ -281,96 +203,6 @@ fn the_file_that_the_readme_shows_is_one() {
     let settings = settings(&file, &[]).unwrap();
     assert_eq!(settings.queue.unwrap().dispatcher.discipline, "vtc-fair");
     assert_eq!(settings.tenants.of("research").weight.as_f64(), 3.0);
-}
-
-const TRUST: &str = r#"
-    [discovery]
-    file = "pods.toml"
-
-    [[discovery.dns]]
-    name = "vllm.default.svc"
-    port = 8000
-    every = "7s"
-    keep = "1m"
-    max_running = 3
-
-    [health]
-    unhealthy_after = 3
-    healthy_after = 2
-    path = "/health"
-    slow_start = "10s"
-    scrape = false
-
-    [health.breaker]
-    in_a_row = 4
-    ratio = 0.9
-    least = 8
-    window = "20s"
-    back_off = "2s"
-    longest_back_off = "30s"
-
-    [health.retry_budget]
-    share = 0.1
-    per_second = 1
-"#;
-
-#[test]
-fn a_file_reaches_every_setting_of_finding_and_trusting_pods() {
-    let settings = settings(TRUST, &[]).unwrap();
-    assert!(settings.pods.is_empty(), "they may come later");
-    assert_eq!(settings.discovery.file.as_deref(), Some("pods.toml".as_ref()));
-    let dns = DnsSetting {
-        name: "vllm.default.svc".into(),
-        port: 8000,
-        every: Duration::from_secs(7),
-        keep: Duration::from_secs(60),
-        max_running: Some(3),
-        max_tokens: None,
-    };
-    assert_eq!(settings.discovery.dns, [dns]);
-    let breaker = BreakerSetting {
-        in_a_row: 4,
-        ratio: 0.9,
-        least: 8,
-        window: Duration::from_secs(20),
-        back_off: Duration::from_secs(2),
-        longest_back_off: Duration::from_secs(30),
-    };
-    let health = HealthSetting {
-        unhealthy_after: 3,
-        healthy_after: 2,
-        path: Some("/health".into()),
-        slow_start: Duration::from_secs(10),
-        scrape: false,
-        breaker,
-        retry_budget: RetryBudgetSetting { share: 0.1, per_second: 1.0 },
-    };
-    assert_eq!(settings.health, health);
-}
-
-#[test]
-fn every_mistake_about_finding_and_trusting_pods_is_named() {
-    let bad = |from: &str, to: &str| settings(&TRUST.replace(from, to), &[]).unwrap_err().to_string();
-    assert!(bad("vllm.default.svc", "http://vllm").contains("discovery.dns.name"));
-    assert!(bad("port = 8000", "port = 0").contains("discovery.dns.port"));
-    assert!(bad("\"7s\"", "\"0s\"").contains("discovery.dns.every"));
-    assert!(bad("max_running = 3", "max_running = 0").contains("(vllm.default.svc): \"0\""));
-    assert!(bad("unhealthy_after = 3", "unhealthy_after = 0").contains("health.unhealthy_after"));
-    assert!(bad(" healthy_after = 2", " healthy_after = 0").contains("health.healthy_after"));
-    assert!(bad("\"/health\"", "\"health\"").contains("health.path"));
-    assert!(bad("in_a_row = 4", "in_a_row = 0").contains("health.breaker.in_a_row"));
-    assert!(bad("ratio = 0.9", "ratio = 0").contains("health.breaker.ratio"));
-    assert!(bad("ratio = 0.9", "ratio = nan").contains("health.breaker.ratio"));
-    assert!(bad("least = 8", "least = 0").contains("health.breaker.least"));
-    assert!(bad("\"20s\"", "\"0s\"").contains("health.breaker.window"));
-    assert!(bad("\"2s\"", "\"0s\"").contains("health.breaker.back_off"));
-    assert!(bad("\"30s\"", "\"1s\"").contains("health.breaker.longest_back_off"));
-    assert!(bad("share = 0.1", "share = -1").contains("health.retry_budget.share"));
-    assert!(bad("per_second = 1", "per_second = inf").contains("health.retry_budget.per_second"));
-    let queued = TRUST.to_owned() + "[queue]\ndiscipline = \"fcfs\"";
-    assert!(settings(&queued, &[]).is_ok());
-    let unlimited = queued.replace("max_running = 3", "");
-    assert!(settings(&unlimited, &[]).unwrap_err().to_string().contains("has none of its own"));
 }
 
 #[test]
